@@ -1,0 +1,113 @@
+"""The errors users meet: each lists every problem found, where it is, what was expected and what to do."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+_SHOWN = 50
+_WINDOW = 100
+
+
+@attrs.frozen(kw_only=True)
+class Problem:
+    """One thing wrong in what was read.
+
+    `path` is the fact or key concerned; `line` and `column` count from 1; `source` is the line as written
+    (only ever of a ruleset: the lines of a case belong to a patient).
+    """
+
+    message: str
+    path: str | None = None
+    expected: str | None = None
+    hint: str | None = None
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+    source: str | None = None
+
+    def __str__(self) -> str:
+        place = [self.file] if self.file else []
+        if self.line is not None:
+            place += [str(self.line), str(self.column)]
+        head = ":".join(place)
+        subject = f"{self.path}: {self.message}" if self.path else self.message
+        lines = [f"{head}: {subject}" if head else subject]
+        if self.source is not None and self.line is not None and self.column is not None:
+            lines += _underlined(self.source, self.line, self.column)
+        if self.expected:
+            lines.append(f"    expected {self.expected}")
+        if self.hint:
+            lines.append(f"    {self.hint}")
+        return "\n".join(lines)
+
+
+class CovrulesError(ValueError):
+    """What covrules could not use; `problems` lists all that was found wrong, at least one."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        shown = [str(problem) for problem in self.problems[:_SHOWN]]
+        if len(self.problems) > _SHOWN:
+            shown.append(f"... and {len(self.problems) - _SHOWN} more problems")
+        return "\n".join(shown)
+
+    def __reduce__(self) -> tuple[type["CovrulesError"], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)
+
+
+class RulesetError(CovrulesError):
+    """A ruleset that cannot be used; every problem names file, line and column."""
+
+
+class FactError(CovrulesError):
+    """Facts that cannot be used; every problem names the fact, and none repeats a value of the case."""
+
+
+class EngineDisagreement(RuntimeError):
+    """The two engines reached different findings, so there is no verdict. Names rules and statuses, no facts."""
+
+
+class EngineUnavailable(RuntimeError):
+    """An engine was asked for by name that cannot run here; says why and what to do."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word a misspelt one most likely means, if any is near.
+
+    >>> nearest("plan.units_per_vist", ["plan.payer", "plan.units_per_visit"])
+    'plan.units_per_visit'
+    """
+    found = difflib.get_close_matches(word[:80], list(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """Return `did you mean X?` for the nearest known word, or None."""
+    found = nearest(word, known)
+    return f"did you mean {found}?" if found else None
+
+
+def printable(text: str, limit: int = 60) -> str:
+    """Return text from a stranger's file shortened and without control characters."""
+    clean = "".join(ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in text[: limit + 1])
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def one_of(words: Sequence[str]) -> str:
+    """Return the words as a choice: `a`, `a or b`, `a, b or c`.
+
+    >>> one_of(["in", "out"])
+    'in or out'
+    """
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _underlined(source: str, line: int, column: int) -> list[str]:
+    start = max(0, column - 1 - _WINDOW // 2) if len(source) > _WINDOW else 0
+    shown = printable(source[start : start + _WINDOW], _WINDOW)
+    gutter = f"    {line} | "
+    return [gutter + shown, " " * (len(gutter) - 2) + "| " + " " * (column - 1 - start) + "^"]

@@ -1,0 +1,613 @@
+"""The vocabulary: every fact, declared once, with its type, its question, who answers and who can change it."""
+
+import datetime as dt
+import re
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Final, Literal, cast, get_args, get_type_hints
+
+import attrs
+
+from covrules import kinds
+from covrules.errors import FactError, Problem, did_you_mean
+from covrules.kinds import Kind, Unfit
+
+Who = Literal["patient", "doctor", "clinic", "insurer"]
+
+# Each alias is the type of a fact: what Python sees, and the kind that reads, checks and says its values.
+Flag = Annotated[bool | None, kinds.Bool()]
+Text = Annotated[str | None, kinds.Text()]
+Count = Annotated[int | None, kinds.Count()]
+Limit = Annotated[int | None, kinds.Count(unlimited=True)]
+Days = Annotated[int | None, kinds.Days()]
+UnitLength = Annotated[int | None, kinds.Count(least=1)]
+Date = Annotated[dt.date | None, kinds.Date()]
+EndDate = Annotated[dt.date | None, kinds.Date(word="open")]
+StartDate = Annotated[dt.date | None, kinds.Date(word="never")]
+Diagnosis = Annotated[str | None, kinds.DIAGNOSIS]
+Procedure = Annotated[str | None, kinds.PROCEDURE]
+Prescriber = Annotated[str | None, kinds.PRESCRIBER]
+Credential = Annotated[str | None, kinds.CREDENTIAL]
+Prescribers = Annotated[Collection[str] | None, kinds.SetOf(kinds.PRESCRIBER, any=True)]
+Credentials = Annotated[Collection[str] | None, kinds.SetOf(kinds.CREDENTIAL, any=True)]
+Procedures = Annotated[Collection[str] | None, kinds.SetOf(kinds.PROCEDURE, any=True)]
+Diagnoses = Annotated[Collection[str] | None, kinds.SetOf(kinds.Code("ICD-10-CM prefix"), any=True)]
+ExcludedDiagnoses = Annotated[Collection[str] | None, kinds.SetOf(kinds.Code("ICD-10-CM prefix"))]
+BodySites = Annotated[Collection[str] | None, kinds.SetOf(kinds.BODY_SITE)]
+Texts = Annotated[Collection[str] | None, kinds.SetOf(kinds.Text())]
+Benefit = Annotated[str | None, kinds.Enum(("covered", "with-physical-therapy", "excluded"))]
+Specificity = Annotated[str | None, kinds.Enum(("general", "regional", "specific"), ranked=True)]
+Rounding = Annotated[str | None, kinds.Enum(("cms", "midpoint", "whole"))]
+Service = Annotated[str | None, kinds.Enum(("massage", "physical-therapy", "other"))]
+Network = Annotated[str | None, kinds.Enum(("in", "out"))]
+Purpose = Annotated[str | None, kinds.Enum(("treatment", "maintenance", "wellness"))]
+Liability = Annotated[str | None, kinds.Enum(("none", "auto", "work", "other-plan"))]
+
+
+@attrs.frozen(kw_only=True)
+class Fact:
+    """What is declared of one fact.
+
+    `label` names it in a sentence after "the"; `ask` is the question that asks for it; `who` can answer;
+    `change` lists who can change it (nobody, if empty); `unit` is what a number counts. A derived fact is
+    computed from the facts in `derived_from`, unless a case gives it.
+    """
+
+    path: str
+    kind: Kind
+    label: str
+    ask: str
+    who: Who
+    change: tuple[Who, ...] = ()
+    unit: str | None = None
+    derived_from: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """The group the fact belongs to: the part of the path before the dot."""
+        return self.path.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """The fact's name within its group."""
+        return self.path.partition(".")[2]
+
+
+def fact(
+    label: str,
+    ask: str,
+    who: Who,
+    *,
+    change: tuple[Who, ...] = (),
+    unit: str | None = None,
+    derived_from: tuple[str, ...] = (),
+) -> Any:
+    """Declare a fact of a group; its type is the annotation's."""
+    declared = {
+        "label": label,
+        "ask": ask,
+        "who": who,
+        "change": change,
+        "unit": unit,
+        "derived_from": derived_from,
+    }
+    return attrs.field(default=None, metadata={"fact": declared})
+
+
+class _Group:
+    """What all groups of facts share: their values are checked, and made canonical, when one is built."""
+
+    __slots__ = ()
+
+    def __attrs_post_init__(self) -> None:
+        problems = []
+        for path, name, kind in _members(type(self)):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            try:
+                canonical = kind.parse(value)
+            except Unfit as unfit:
+                problems.append(problem_with(path, kind, unfit))
+            else:
+                if canonical is not value:
+                    object.__setattr__(self, name, canonical)
+        if problems:
+            raise FactError(problems)
+
+
+@attrs.frozen(kw_only=True)
+class Plan(_Group):
+    """What the patient's plan says."""
+
+    id: Text = fact("plan's key", "Under which key is the plan kept in your tables?", "clinic")
+    payer: Text = fact("insurer", "Which insurer is the plan with?", "patient")
+    coverage_start: Date = fact("first day of coverage", "On which day does the coverage start?", "insurer")
+    coverage_end: EndDate = fact("last day of coverage", "On which day does the coverage end, if any?", "insurer")
+    massage_benefit: Benefit = fact(
+        "massage benefit", "Is massage covered, covered only with physical therapy, or excluded?", "insurer"
+    )
+    covered_procedures: Procedures = fact(
+        "covered procedures", "Which procedure codes does my plan cover for massage?", "insurer"
+    )
+    prescription_required: Flag = fact(
+        "need for a prescription", "Does my plan need a prescription before massage is covered?", "insurer"
+    )
+    accepted_prescribers: Prescribers = fact(
+        "accepted prescribers", "What kinds of doctor may prescribe massage for me?", "insurer"
+    )
+    prescription_valid_days: Limit = fact(
+        "days a prescription stays valid", "For how many days is a prescription good?", "insurer", unit="days"
+    )
+    visits_on_prescription_required: Flag = fact(
+        "need for a number of visits on the prescription",
+        "Must the prescription state a number of visits?",
+        "insurer",
+    )
+    diagnosis_code_required: Flag = fact(
+        "need for a diagnosis code", "Must the prescription carry a diagnosis code?", "insurer"
+    )
+    minimum_specificity: Specificity = fact(
+        "least specific diagnosis taken",
+        "How specific must the diagnosis be: general (muscle pain), a region (low back) or a joint or limb?",
+        "insurer",
+    )
+    covered_diagnoses: Diagnoses = fact(
+        "covered diagnoses", "For which diagnosis codes does my plan cover massage?", "insurer"
+    )
+    excluded_diagnoses: ExcludedDiagnoses = fact(
+        "excluded diagnoses", "For which diagnosis codes does my plan refuse massage?", "insurer"
+    )
+    referral_required: Flag = fact(
+        "need for a referral", "Does my plan need a referral before massage is covered?", "insurer"
+    )
+    referral_to_payer_required: Flag = fact(
+        "need to send the referral to the insurer",
+        "Must my doctor's office send the referral directly to you?",
+        "insurer",
+    )
+    visits_before_authorization: Limit = fact(
+        "visits before prior authorization",
+        "How many visits of an episode may I have before I need prior authorization?",
+        "insurer",
+        unit="visits",
+    )
+    treatment_plan_required: Flag = fact(
+        "need for a treatment plan", "Must there be a treatment plan from my doctor?", "insurer"
+    )
+    maintenance_covered: Flag = fact("cover for maintenance", "Is maintenance massage covered?", "insurer")
+    unit_minutes: UnitLength = fact(
+        "length of a billing unit", "How many minutes does one billing unit last?", "insurer", unit="minutes"
+    )
+    unit_rounding: Rounding = fact(
+        "way of counting units",
+        "Are part units counted by total time (cms), by each procedure's midpoint, or only when whole?",
+        "insurer",
+    )
+    units_per_visit: Limit = fact(
+        "units paid a visit", "How many billing units may one visit have?", "insurer", unit="units"
+    )
+    units_per_day: Limit = fact("units paid a day", "How many billing units may one day have?", "insurer", unit="units")
+    minutes_per_visit: Limit = fact(
+        "longest visit paid", "How many minutes may one visit last?", "insurer", unit="minutes"
+    )
+    visits_per_year: Limit = fact(
+        "visits paid a year", "How many massage visits does a benefit year allow?", "insurer", unit="visits"
+    )
+    units_per_year: Limit = fact(
+        "units paid a year", "How many billing units does a benefit year allow?", "insurer", unit="units"
+    )
+    out_of_network_benefit: Flag = fact(
+        "out-of-network benefit", "Does my plan pay for massage outside its network?", "insurer"
+    )
+    out_of_network_needs_referral: Flag = fact(
+        "need for a referral out of network", "Does the out-of-network benefit need a referral?", "insurer"
+    )
+    location_bound_network: Flag = fact(
+        "tie of the network to a location",
+        "Is the therapist in network with my plan only at the listed location?",
+        "insurer",
+    )
+    accepted_credentials: Credentials = fact(
+        "accepted credentials", "What license must the person who gives the massage hold?", "insurer"
+    )
+    itemized_receipt_required: Flag = fact(
+        "need for an itemized receipt", "Do you need an itemized receipt to pay me back?", "insurer"
+    )
+    timely_filing_days: Limit = fact(
+        "days to file a claim", "Within how many days must a claim be filed?", "insurer", unit="days"
+    )
+    mandates: Texts = fact("state mandates", "Which state mandates is the plan under?", "insurer")
+    units_in_longest_visit: Limit = fact(
+        "units in the longest visit paid",
+        "How many billing units are there in the longest visit paid?",
+        "insurer",
+        unit="units",
+        derived_from=("plan.minutes_per_visit", "plan.unit_minutes", "plan.unit_rounding"),
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Prescription(_Group):
+    """The doctor's prescription; `diagnosis=None` is unknown, `diagnosis="none"` says it states no code."""
+
+    on_file: Flag = fact("prescription on file", "Is there a prescription on file?", "clinic", change=("clinic",))
+    prescriber: Prescriber = fact(
+        "prescriber", "What kind of doctor wrote the prescription?", "doctor", change=("patient",)
+    )
+    issued_on: Date = fact(
+        "date of the prescription", "When was the prescription written?", "doctor", change=("doctor",)
+    )
+    expires_on: EndDate = fact(
+        "end of the prescription",
+        "Until when is the prescription good, if it says so?",
+        "doctor",
+        change=("doctor",),
+    )
+    service: Service = fact(
+        "service prescribed", "What does the prescription order: massage, physical therapy or something else?",
+        "doctor",
+        change=("doctor",),
+    )  # fmt: skip
+    diagnosis: Diagnosis = fact(
+        "diagnosis code",
+        "Which ICD-10-CM code will this visit be billed under, if the prescription states one?",
+        "doctor",
+    )
+    diagnosis_text: Text = fact("diagnosis in words", "What does the diagnosis say in words?", "doctor")
+    diagnosed_by: Prescriber = fact("maker of the diagnosis", "Who made the diagnosis?", "doctor")
+    body_sites: BodySites = fact(
+        "body sites prescribed",
+        "Which parts of the body does the prescription name?",
+        "doctor",
+        change=("doctor",),
+    )
+    visits: Limit = fact(
+        "visits prescribed", "How many visits does the prescription state, if it does?", "doctor",
+        change=("doctor",), unit="visits",
+    )  # fmt: skip
+    visits_per_week: Limit = fact(
+        "visits a week prescribed", "How many visits a week does the prescription state, if it does?", "doctor",
+        change=("doctor",), unit="visits",
+    )  # fmt: skip
+    treatment_plan: Flag = fact(
+        "treatment plan", "Has the doctor written a treatment plan?", "doctor", change=("doctor",)
+    )
+    age_days: Days = fact(
+        "age of the prescription", "How many days old is the prescription on the day of the visit?", "clinic",
+        unit="days", derived_from=("prescription.issued_on", "visit.date"),
+    )  # fmt: skip
+    diagnosis_valid: Flag = fact(
+        "validity of the diagnosis code", "Is the diagnosis code complete and in force on the day of the visit?",
+        "clinic",
+        derived_from=("prescription.diagnosis", "visit.date"),
+    )  # fmt: skip
+    specificity: Specificity = fact(
+        "specificity of the diagnosis", "Does the diagnosis name no site, a region, or a joint or limb?", "clinic",
+        derived_from=("prescription.diagnosis",),
+    )  # fmt: skip
+
+
+@attrs.frozen(kw_only=True)
+class Referral(_Group):
+    """A referral: another document than the prescription, kept at the clinic and sent to the insurer."""
+
+    on_file: Flag = fact(
+        "copy of the referral", "Is a copy of the referral at the clinic?", "clinic", change=("clinic",)
+    )
+    sent_to_payer: Flag = fact(
+        "sending of the referral",
+        "Has the doctor's office sent the referral to the insurer?",
+        "doctor",
+        change=("doctor",),
+    )
+    issued_on: Date = fact("date of the referral", "When was the referral written?", "doctor", change=("doctor",))
+    valid_until: Date = fact("end of the referral", "Until when is the referral good?", "doctor", change=("doctor",))
+    visits: Limit = fact(
+        "visits referred",
+        "How many visits does the referral allow?",
+        "doctor",
+        change=("doctor",),
+        unit="visits",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Authorization(_Group):
+    """The insurer's prior authorization."""
+
+    on_file: Flag = fact(
+        "prior authorization", "Has the insurer authorized these visits?", "clinic", change=("clinic",)
+    )
+    valid_from: Date = fact(
+        "start of the authorization", "From when is the authorization good?", "insurer", change=("insurer",)
+    )
+    valid_until: Date = fact(
+        "end of the authorization", "Until when is the authorization good?", "insurer", change=("insurer",)
+    )
+    visits: Limit = fact(
+        "visits authorized", "How many visits are authorized?", "insurer", change=("insurer",), unit="visits"
+    )
+    units: Limit = fact(
+        "units authorized",
+        "How many billing units are authorized?",
+        "insurer",
+        change=("insurer",),
+        unit="units",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Provider(_Group):
+    """Who gives the massage, and where that stands with the plan."""
+
+    credential: Credential = fact(
+        "therapist's credential",
+        "What license does the person who gives the massage hold?",
+        "clinic",
+        change=("clinic",),
+    )
+    licensed: Flag = fact(
+        "therapist's license",
+        "Is the therapist's license in force on the day of the visit?",
+        "clinic",
+        change=("clinic",),
+    )
+    network: Network = fact(
+        "therapist's network status",
+        "Is the therapist in the plan's network or out of it?",
+        "insurer",
+        change=("patient",),
+    )
+    location_in_network: Flag = fact(
+        "network status of the location",
+        "Is the therapist in network at this location?",
+        "insurer",
+        change=("clinic",),
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Clinic(_Group):
+    """What the clinic itself decides."""
+
+    accepts_payer_from: StartDate = fact(
+        "day from which the clinic takes the insurer",
+        "From which day does the clinic accept this insurer, if ever?",
+        "clinic",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Visit(_Group):
+    """The massage that is booked."""
+
+    date: Date = fact("date of the visit", "On which day is the visit?", "clinic", change=("patient",))
+    procedure: Procedure = fact("procedure code", "Under which procedure code is the visit billed?", "clinic")
+    minutes: Count = fact(
+        "hands-on minutes",
+        "How many minutes of hands-on massage?",
+        "clinic",
+        change=("patient",),
+        unit="minutes",
+    )
+    body_sites: BodySites = fact(
+        "body sites treated", "Which parts of the body will be treated?", "clinic", change=("clinic",)
+    )
+    purpose: Purpose = fact("purpose of the visit", "Is the visit treatment, maintenance or wellness?", "clinic")
+    with_physical_therapy: Flag = fact(
+        "physical therapy alongside", "Is the massage part of physical therapy?", "clinic", change=("clinic",)
+    )
+    liability: Liability = fact(
+        "payer who comes first", "Does an auto insurer, a work insurer or another plan pay first?", "patient"
+    )
+    units: Count = fact(
+        "units of the visit", "How many billing units does the visit have?", "clinic", unit="units",
+        derived_from=("visit.minutes", "plan.unit_minutes", "plan.unit_rounding"),
+    )  # fmt: skip
+    within_prescribed_sites: Flag = fact(
+        "keeping to the prescribed sites", "Does every treated site lie in a prescribed one?", "clinic",
+        derived_from=("visit.body_sites", "prescription.body_sites"),
+    )  # fmt: skip
+
+
+@attrs.frozen(kw_only=True)
+class History(_Group):
+    """What has been used before this visit."""
+
+    visits_this_year: Count = fact(
+        "visits used this year",
+        "How many massage visits have I used this benefit year?",
+        "insurer",
+        unit="visits",
+    )
+    units_this_year: Count = fact(
+        "units used this year",
+        "How many billing units have I used this benefit year?",
+        "insurer",
+        unit="units",
+    )
+    visits_this_episode: Count = fact(
+        "visits so far for this condition",
+        "How many visits were there before for this condition?",
+        "clinic",
+        unit="visits",
+    )
+    visits_this_week: Count = fact(
+        "visits so far this week", "How many visits were there before in this week?", "clinic", unit="visits"
+    )
+    units_this_day: Count = fact(
+        "units billed this day",
+        "How many billing units have all providers used on this day?",
+        "clinic",
+        unit="units",
+    )
+    visits_on_prescription: Count = fact(
+        "visits used on the prescription",
+        "How many visits were there before on this prescription?",
+        "clinic",
+        unit="visits",
+    )
+    visits_on_referral: Count = fact(
+        "visits used on the referral",
+        "How many visits were there before on this referral?",
+        "clinic",
+        unit="visits",
+    )
+    visits_on_authorization: Count = fact(
+        "visits used on the authorization", "How many visits were there before on this authorization?", "clinic",
+        unit="visits",
+    )  # fmt: skip
+    units_on_authorization: Count = fact(
+        "units used on the authorization",
+        "How many units were used before on this authorization?",
+        "clinic",
+        unit="units",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Claim(_Group):
+    """What is sent to the insurer after the visit."""
+
+    submitted_on: Date = fact("day the claim was filed", "On which day was the claim filed?", "clinic")
+    receipt_complete: Flag = fact(
+        "itemized receipt",
+        "Does the itemized receipt have every field the insurer needs?",
+        "clinic",
+        change=("clinic",),
+    )
+    age_days: Days = fact(
+        "days until the claim was filed", "How many days after the visit was the claim filed?", "clinic", unit="days",
+        derived_from=("claim.submitted_on", "visit.date"),
+    )  # fmt: skip
+
+
+@attrs.frozen(kw_only=True)
+class Case:
+    """Everything known of one visit; a group or a fact left out is unknown, which is never "no".
+
+    >>> case = Case(plan=Plan(units_per_visit=4), visit=Visit(minutes=90))
+    >>> case.plan.units_per_visit, case.plan.payer
+    (4, None)
+    """
+
+    plan: Plan = attrs.field(factory=Plan)
+    prescription: Prescription = attrs.field(factory=Prescription)
+    referral: Referral = attrs.field(factory=Referral)
+    authorization: Authorization = attrs.field(factory=Authorization)
+    provider: Provider = attrs.field(factory=Provider)
+    clinic: Clinic = attrs.field(factory=Clinic)
+    visit: Visit = attrs.field(factory=Visit)
+    history: History = attrs.field(factory=History)
+    claim: Claim = attrs.field(factory=Claim)
+
+    def __attrs_post_init__(self) -> None:
+        for name, group in GROUPS.items():
+            value = getattr(self, name)
+            if value is None:
+                object.__setattr__(self, name, group())
+            elif type(value) is not group:
+                article = f"a {group.__name__}; case_from_dict takes mappings"
+                raise FactError([Problem(path=name, message=f"found {kinds.describe(value)}", expected=article)])
+
+    def get(self, path: str) -> Any:
+        """Return the value given for a fact, or None where it is unknown. Nothing is derived."""
+        group, _, name = path.partition(".")
+        return getattr(getattr(self, group), name)
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Return what is known as nested plain values; `case_from_dict` reads them back."""
+        known: dict[str, dict[str, Any]] = {}
+        for declared in FACTS.values():
+            value = self.get(declared.path)
+            if value is not None:
+                known.setdefault(declared.group, {})[declared.name] = declared.kind.plain(value)
+        return known
+
+
+GROUPS: Final[dict[str, type[_Group]]] = {
+    "plan": Plan,
+    "prescription": Prescription,
+    "referral": Referral,
+    "authorization": Authorization,
+    "provider": Provider,
+    "clinic": Clinic,
+    "visit": Visit,
+    "history": History,
+    "claim": Claim,
+}
+
+
+def _declared() -> dict[str, Fact]:
+    facts = {}
+    for group, cls in GROUPS.items():
+        hints = get_type_hints(cls, include_extras=True)
+        for field in attrs.fields(cast(type[attrs.AttrsInstance], cls)):
+            path = f"{group}.{field.name}"
+            facts[path] = Fact(path=path, kind=get_args(hints[field.name])[1], **field.metadata["fact"])
+    return facts
+
+
+FACTS: Final[Mapping[str, Fact]] = _declared()
+"""Every fact by its path, in the order of the vocabulary."""
+
+_MEMBERS = {
+    cls: tuple((f.path, f.name, f.kind) for f in FACTS.values() if f.group == group) for group, cls in GROUPS.items()
+}
+_NAME = re.compile(r"[a-z][a-z_]{0,39}(\.[a-z][a-z_]{0,39})?")
+
+
+def _members(group: type[_Group]) -> tuple[tuple[str, str, Kind], ...]:
+    return _MEMBERS[group]
+
+
+def problem_with(path: str, kind: Kind, unfit: Unfit, **place: Any) -> Problem:
+    """Return the problem of a value that its fact does not take, without the value."""
+    return Problem(path=path, message=f"found {unfit.found}", expected=kind.expected, hint=unfit.hint, **place)
+
+
+def unknown_fact(name: object, within: str | None = None, **place: Any) -> Problem:
+    """Return the problem of a name that is no fact's; it is repeated only if it looks like one."""
+    known = [f.name for f in FACTS.values() if f.group == within] if within else list(GROUPS)
+    what = f"fact of {within}" if within else "group of facts"
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return Problem(
+            path=within, message=f"a name that is no {what}", expected=f"one of: {', '.join(known)}", **place
+        )
+    path = f"{within}.{name}" if within else name
+    hint = did_you_mean(name, known) or f"the names are: {', '.join(known)}"
+    return Problem(path=path, message=f"there is no such {what}", hint=hint, **place)
+
+
+def case_from_dict(data: Mapping[str, Any]) -> Case:
+    """Return the case that nested plain values describe: `{"plan": {"units_per_visit": 4}, ...}`.
+
+    Values are those of JSON (dates may also be date objects); null and absent mean unknown. Raises one
+    FactError listing every unknown name and every value of the wrong type by its path.
+
+    >>> case_from_dict({"visit": {"minutes": 60, "date": "2026-06-15"}}).visit.minutes
+    60
+    """
+    if not isinstance(data, Mapping):
+        raise FactError([Problem(message=f"found {kinds.describe(data)}", expected="a mapping of groups of facts")])
+    groups: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for group, values in data.items():
+        cls = GROUPS.get(group) if isinstance(group, str) else None
+        if cls is None:
+            problems.append(unknown_fact(group))
+        elif values is None:
+            continue
+        elif not isinstance(values, Mapping):
+            found = f"found {kinds.describe(values)}"
+            problems.append(Problem(path=group, message=found, expected="a mapping of facts to values"))
+        else:
+            known = {name: value for name, value in values.items() if f"{group}.{name}" in FACTS}
+            problems += [unknown_fact(name, group) for name in values if name not in known]
+            try:
+                groups[group] = cls(**known)
+            except FactError as error:
+                problems += error.problems
+    if problems:
+        raise FactError(problems)
+    return Case(**groups)

@@ -1,0 +1,446 @@
+"""The types a fact can have: what values they take, how those are read and how they are said."""
+
+import datetime as dt
+import re
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, ClassVar, Final
+
+import attrs
+
+from covrules.codes.body_sites import BODY_SITES
+from covrules.errors import nearest, one_of
+
+MAX_COUNT: Final = 2**31 - 2
+"""The largest count; the number after it stands for `unlimited` in typed columns."""
+
+
+class _Unlimited(int):
+    """The answer "no limit": larger than any count, so it compares as a number does."""
+
+    def __repr__(self) -> str:
+        return "UNLIMITED"
+
+    def __str__(self) -> str:
+        return "unlimited"
+
+    def __reduce__(self) -> str:
+        return "UNLIMITED"
+
+
+class _FarDate(dt.date):
+    """A date answered with a word (`open`, `never`): later than any date, so it compares as one."""
+
+    word: str
+
+    def __repr__(self) -> str:
+        return self.word.upper()
+
+    def __str__(self) -> str:
+        return self.word
+
+    def __reduce__(self) -> str:
+        return self.word.upper()
+
+
+class _Anything(Collection[str]):
+    """The answer "any": a set that holds every element."""
+
+    def __contains__(self, item: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        raise TypeError("`any` cannot be listed: it stands for every element there could be")
+
+    def __len__(self) -> int:
+        raise TypeError("`any` has no length: it stands for every element there could be")
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return "ANY"
+
+    def __reduce__(self) -> str:
+        return "ANY"
+
+
+def _far(word: str) -> dt.date:
+    value = _FarDate(9999, 12, 31)
+    value.word = word
+    return value
+
+
+UNLIMITED: Final[int] = _Unlimited(MAX_COUNT + 1)
+"""A limit that is known not to exist; different from a limit nobody has asked for."""
+OPEN: Final = _far("open")
+"""An end date that is known not to be set."""
+NEVER: Final = _far("never")
+"""A start date that is known not to be set."""
+ANY: Final[Collection[str]] = _Anything()
+"""A list that leaves nothing out."""
+NO_CODE: Final = "none"
+"""The diagnosis of a prescription that states no code."""
+
+_WORDS: Final = {"open": OPEN, "never": NEVER}
+
+
+class Unfit(Exception):
+    """A value its kind does not take; says what was found (never the value) and, if clear, the right word."""
+
+    def __init__(self, found: str, hint: str | None = None) -> None:
+        super().__init__(found)
+        self.found = found
+        self.hint = hint
+
+
+def describe(value: object) -> str:
+    """Return what sort of value this is, without saying the value."""
+    names: dict[type, str] = {
+        bool: "true or false", int: "a number", float: "a decimal number", str: "text", list: "a list",
+        dict: "a mapping", dt.datetime: "a date with a time", dt.date: "a date", tuple: "a list", set: "a set",
+        frozenset: "a set",
+    }  # fmt: skip
+    return names.get(type(value), "something else")
+
+
+@attrs.frozen
+class Kind:
+    """A type of fact.
+
+    `parse` takes a value from Python or JSON, `read` one from YAML or CSV, where every scalar is text; both
+    return the canonical value or raise `Unfit`. `low` and `high` are the values below and above which no
+    value of the kind lies, where there are such: a comparison with one of them can be certain while the
+    other side is unknown.
+    """
+
+    family: ClassVar[str]
+    ordered: ClassVar[bool] = False
+
+    @property
+    def name(self) -> str:
+        """The kind in one word, for tables."""
+        raise NotImplementedError
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, as an error says it."""
+        raise NotImplementedError
+
+    def parse(self, value: Any) -> Any:
+        """Return the canonical value of one given in Python or JSON; raises Unfit."""
+        raise NotImplementedError
+
+    def read(self, value: Any) -> Any:
+        """Return the canonical value of one written as text (or, for sets, a list of texts); raises Unfit."""
+        return self.parse(value)
+
+    def plain(self, value: Any) -> Any:
+        """Return the value as JSON says it."""
+        return value
+
+    def words(self, value: Any) -> str:
+        """Return the value as a sentence says it."""
+        return str(value)
+
+    @property
+    def low(self) -> Any:
+        """The least value of the kind, or None."""
+        return None
+
+    @property
+    def high(self) -> Any:
+        """The greatest value of the kind, or None."""
+        return None
+
+
+@attrs.frozen
+class Bool(Kind):
+    """True or false."""
+
+    family = "bool"
+    name = "bool"
+    expected = "true or false"
+
+    def parse(self, value: Any) -> bool:
+        if type(value) is bool:
+            return value
+        raise Unfit(describe(value))
+
+    def read(self, value: Any) -> bool:
+        if value in ("true", "True", "TRUE"):
+            return True
+        if value in ("false", "False", "FALSE"):
+            return False
+        raise Unfit(describe(value), "write true or false; yes and no are text")
+
+    def words(self, value: Any) -> str:
+        return "yes" if value else "no"
+
+
+@attrs.frozen
+class Count(Kind):
+    """A whole number that is never negative; with `unlimited=True` also the word `unlimited`: a limit."""
+
+    family = "number"
+    ordered = True
+    unlimited: bool = False
+    least: int = 0
+
+    @property
+    def name(self) -> str:
+        return "limit" if self.unlimited else "int"
+
+    @property
+    def expected(self) -> str:
+        return f"a whole number from {self.least}" + (" or unlimited" if self.unlimited else "")
+
+    @property
+    def low(self) -> int:
+        return 0
+
+    @property
+    def high(self) -> int | None:
+        return UNLIMITED if self.unlimited else None
+
+    def parse(self, value: Any) -> int:
+        if self.unlimited and (value is UNLIMITED or (type(value) in (int, str) and value in (UNLIMITED, "unlimited"))):
+            return UNLIMITED
+        if type(value) is not int:
+            raise Unfit("the word unlimited" if value is UNLIMITED else describe(value))
+        if value < 0:
+            raise Unfit("a negative number")
+        if not self.least <= value <= MAX_COUNT:
+            raise Unfit("a number that is too small" if value < self.least else "a number that is too large")
+        return value
+
+    def read(self, value: Any) -> int:
+        return self.parse(_whole(value))
+
+    def plain(self, value: Any) -> Any:
+        return "unlimited" if value is UNLIMITED else value
+
+
+@attrs.frozen
+class Days(Kind):
+    """A number of days between two dates; negative where the second comes first."""
+
+    family = "number"
+    ordered = True
+    name = "days"
+    expected = "a whole number of days"
+
+    def parse(self, value: Any) -> int:
+        if type(value) is not int:
+            raise Unfit(describe(value))
+        if abs(value) > MAX_COUNT:
+            raise Unfit("a number that is too large")
+        return value
+
+    def read(self, value: Any) -> int:
+        return self.parse(_whole(value))
+
+
+@attrs.frozen
+class Text(Kind):
+    """Any text; compared for equality only."""
+
+    family = "text"
+    name = "text"
+    expected = "text"
+
+    def parse(self, value: Any) -> str:
+        if type(value) is str:
+            return value
+        raise Unfit(describe(value))
+
+
+@attrs.frozen
+class Date(Kind):
+    """A calendar date; with a word, also `open` or `never`, which no date comes after."""
+
+    family = "date"
+    ordered = True
+    word: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"date or {self.word}" if self.word else "date"
+
+    @property
+    def expected(self) -> str:
+        return "a date such as 2026-06-15" + (f" or {self.word}" if self.word else "")
+
+    @property
+    def high(self) -> dt.date | None:
+        return _WORDS[self.word] if self.word else None
+
+    def parse(self, value: Any) -> dt.date:
+        if type(value) is str:
+            value = self._of_text(value)
+        if isinstance(value, dt.datetime) or not isinstance(value, dt.date):
+            raise Unfit(describe(value))
+        if value != dt.date.max:
+            return value
+        if self.word is None or (type(value) is _FarDate and value.word != self.word):
+            raise Unfit("a date that stands for open or never")
+        return _WORDS[self.word]
+
+    def _of_text(self, text: str) -> dt.date:
+        if text == self.word:
+            return _WORDS[text]
+        if not _DATE.fullmatch(text):
+            raise Unfit("text that is not a date")
+        try:
+            return dt.date.fromisoformat(text)
+        except ValueError:
+            raise Unfit("a date that is not in the calendar") from None
+
+    def plain(self, value: Any) -> str:
+        return str(value)
+
+    def words(self, value: Any) -> str:
+        return str(value) if type(value) is _FarDate else f"{value:%B} {value.day}, {value.year}"
+
+
+@attrs.frozen
+class Code(Kind):
+    """A code by its number; `none=True` also takes the word `none`: known to be without."""
+
+    family = "code"
+    system: str
+    none: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.system} code"
+
+    @property
+    def expected(self) -> str:
+        return f"{_CODES[self.system][1]}" + (" or none" if self.none else "")
+
+    def parse(self, value: Any) -> str:
+        if type(value) is not str:
+            raise Unfit(describe(value))
+        if (self.none and value == NO_CODE) or _CODES[self.system][0].fullmatch(value):
+            return value
+        upper = value.upper()
+        dotted = f"{upper[:3]}.{upper[3:]}" if "." not in upper and len(upper) > 3 else upper
+        fits = _CODES[self.system][0].fullmatch(dotted) is not None
+        raise Unfit("text that is not such a code", "codes are upper-case, with the dot" if fits else None)
+
+
+@attrs.frozen
+class Enum(Kind):
+    """One of a fixed list of words; if `ordered`, from the least to the greatest."""
+
+    family = "enum"
+    values: tuple[str, ...]
+    ranked: bool = False
+
+    @property
+    def name(self) -> str:
+        return "ordered enum" if self.ranked else "enum"
+
+    @property
+    def expected(self) -> str:
+        return one_of(self.values) if len(self.values) <= 20 else f"a body site ({', '.join(self.values[:8])}, ...)"
+
+    @property
+    def low(self) -> str | None:
+        return self.values[0] if self.ranked else None
+
+    @property
+    def high(self) -> str | None:
+        return self.values[-1] if self.ranked else None
+
+    def parse(self, value: Any) -> str:
+        if type(value) is not str:
+            raise Unfit(describe(value))
+        if value not in self.values:
+            close = nearest(value, self.values)
+            raise Unfit("another word", f"did you mean {close}?" if close else None)
+        return value
+
+    def words(self, value: Any) -> str:
+        base, _, side = value.rpartition("-")
+        return f"{side} {base.replace('-', ' ')}" if side in ("left", "right") else value.replace("-", " ")
+
+
+@attrs.frozen
+class SetOf(Kind):
+    """Several values of one kind, in no order; with `any=True` also the word `any`."""
+
+    family = "set"
+    of: Kind
+    any: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"set of {self.of.name}"
+
+    @property
+    def expected(self) -> str:
+        return f"a list, each {self.of.expected}" + ("; or any" if self.any else "")
+
+    def parse(self, value: Any) -> Collection[str]:
+        return self._collect(value, self.of.parse)
+
+    def read(self, value: Any) -> Collection[str]:
+        return self._collect(value, self.of.read)
+
+    def _collect(self, value: Any, each: Callable[[Any], str]) -> Collection[str]:
+        if self.any and (value is ANY or value == "any"):
+            return ANY
+        if not isinstance(value, (list, tuple, set, frozenset)):
+            raise Unfit(describe(value))
+        try:
+            return frozenset([each(element) for element in value])
+        except Unfit as unfit:
+            raise Unfit(f"a list with {unfit.found}", unfit.hint) from None
+
+    def plain(self, value: Any) -> Any:
+        return "any" if value is ANY else [self.of.plain(element) for element in self._listed(value)]
+
+    def words(self, value: Any) -> str:
+        if value is ANY:
+            return "any"
+        said = [self.of.words(element) for element in self._listed(value)]
+        return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said) or "none"
+
+    def _listed(self, value: Collection[str]) -> list[str]:
+        if isinstance(self.of, Enum):
+            return [element for element in self.of.values if element in value]
+        return sorted(value)
+
+
+def _whole(value: Any) -> Any:
+    if type(value) is str and _NUMBER.fullmatch(value):
+        return int(value)
+    if type(value) is str and value != "unlimited":
+        raise Unfit("text that is not a whole number")
+    return value
+
+
+_NUMBER = re.compile(r"-?[0-9]{1,15}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_CODES = {
+    "ICD-10-CM": (
+        re.compile(r"[A-Z][0-9A-Z]{2}(\.[0-9A-Z]{1,4})?"),
+        "an ICD-10-CM code with its dot, such as M54.50",
+    ),
+    "ICD-10-CM prefix": (
+        re.compile(r"[A-Z]([0-9A-Z]([0-9A-Z](\.[0-9A-Z]{0,4})?)?)?"),
+        "an ICD-10-CM code or the beginning of one, such as M54",
+    ),
+    "CPT": (
+        re.compile(r"[0-9]{4}[0-9A-Z]|[A-Z][0-9]{4}"),
+        "a procedure code of five characters, such as 97124",
+    ),
+}
+
+PRESCRIBER = Enum(("MD", "DO", "NP", "PA", "DC", "ND", "DPM", "DDS", "PT", "OT", "LAc", "LMT", "other"))
+CREDENTIAL = Enum(("LMT", "PT", "OT", "DC", "ND", "RN", "other"))
+BODY_SITE = Enum(BODY_SITES)
+DIAGNOSIS = Code("ICD-10-CM", none=True)
+DIAGNOSES = SetOf(Code("ICD-10-CM prefix"))
+PROCEDURE = Code("CPT")
