@@ -1,0 +1,71 @@
+"""Whether a ruleset says what its own examples say: each is run against its rule alone."""
+
+from collections.abc import Iterator
+
+import attrs
+
+from covrules.api import evaluate
+from covrules.facts import FACTS, GROUPS, Case
+from covrules.rulesets import Example, Place, Rule, Ruleset, Status
+
+
+@attrs.frozen
+class Failure:
+    """An example that came out otherwise than it says."""
+
+    rule: str
+    place: Place
+    expected: Status
+    found: Status
+
+
+@attrs.frozen
+class Report:
+    """What checking found: examples run and failed, what no example exercises, and what is worth a look."""
+
+    ruleset: Ruleset
+    run: int
+    failures: tuple[Failure, ...]
+    unexercised: tuple[tuple[str, Status], ...]
+    notes: tuple[str, ...]
+
+
+def check(ruleset: Ruleset) -> Report:
+    """Run every example of a ruleset, and look for what its author may have forgotten."""
+    failures, unexercised, run = [], [], 0
+    for rule in ruleset.rules:
+        reached = set()
+        for example in rule.examples:
+            found = status_of(ruleset, rule, example)
+            run += 1
+            reached.add(found)
+            if found != example.then:
+                failures.append(Failure(rule.id, example.place, example.then, found))
+        unexercised += [(rule.id, status) for status in rule.reachable if status not in reached]
+    return Report(ruleset, run, tuple(failures), tuple(unexercised), tuple(_notes(ruleset)))
+
+
+def status_of(ruleset: Ruleset, rule: Rule, example: Example) -> Status:
+    """Return the status a rule has by itself, at its own stage, for the facts of an example."""
+    alone = attrs.evolve(ruleset, rules=(rule,))
+    return evaluate(alone, case_of(example), stage=rule.stage).findings[0].status
+
+
+def case_of(example: Example) -> Case:
+    """Return the facts of an example as a case."""
+    groups: dict[str, dict[str, object]] = {}
+    for path, value in example.given.items():
+        groups.setdefault(FACTS[path].group, {})[FACTS[path].name] = value
+    return Case(**{group: GROUPS[group](**values) for group, values in groups.items()})  # type: ignore[arg-type]
+
+
+def _notes(ruleset: Ruleset) -> Iterator[str]:
+    cited = {id for rule in ruleset.rules for id in rule.cites}
+    for source in ruleset.sources:
+        if source not in cited:
+            yield f"the source {source} is cited by no rule"
+    for rule in ruleset.rules:
+        if rule.decides and rule.because is None:
+            yield f"{rule.id} has no because: a denial by it would give no reason"
+        if rule.decides and rule.layer != "clinic" and not rule.denial:
+            yield f"{rule.id} has no denial code"

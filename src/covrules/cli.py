@@ -1,0 +1,148 @@
+"""The command line, one function a verb."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from covrules import __version__
+from covrules.api import ENGINES, evaluate, load, read_file, shipped
+from covrules.case_files import read_case
+from covrules.checking import Report, check
+from covrules.errors import CovrulesError, EngineDisagreement, EngineUnavailable
+from covrules.facts import Case
+from covrules.rendering import ruleset_to_text
+from covrules.rulesets import STAGES
+from covrules.verdicts import Verdict
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="covrules")
+def main() -> None:
+    """Explained coverage verdicts for medical massage.
+
+    A ruleset is named by a shipped id (see `covrules list`) or by a path, which has a slash or ends in .yaml.
+    The exit status is 0 if the command ran, 1 if it found something wrong, 2 if its input cannot be used.
+    """
+
+
+@main.command("evaluate")
+@click.argument("case")
+@click.option("--ruleset", required=True, metavar="ID|PATH", help="The rules to use.")
+@click.option(
+    "--stage",
+    type=click.Choice(STAGES),
+    default="planned",
+    show_default=True,
+    help="How far the visit has come.",
+)
+@click.option("--engine", type=click.Choice(ENGINES), default="checked", show_default=True, help="How to decide.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
+@click.option("--fail-unless", type=click.Choice(["covered"]), help="Exit with 1 unless the visit is covered.")
+def evaluate_command(case: str, ruleset: str, stage: Any, engine: str, form: str, fail_unless: str | None) -> None:
+    """Say whether CASE is covered, how many units, why, and what to ask.
+
+    CASE is a YAML or JSON file of facts in their groups; - reads standard input.
+    """
+    verdict = _usable(lambda: evaluate(load(ruleset), _case(case), stage=stage, engine=engine))
+    _print(verdict, form)
+    if fail_unless is not None and verdict.coverage != fail_unless:
+        sys.exit(1)
+
+
+def _case(argument: str) -> Case:
+    if argument == "-":
+        return read_case(sys.stdin.buffer.read(), "standard input")
+    return read_case(read_file(argument), argument)
+
+
+def _print(verdict: Verdict, form: str) -> None:
+    if form == "json":
+        click.echo(json.dumps(verdict.to_dict(), indent=2, ensure_ascii=False))
+    elif form == "html":
+        click.echo(verdict._repr_html_())
+    elif sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().print(verdict)
+    else:
+        click.echo(verdict.explain())
+
+
+@main.command("check")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+def check_command(paths: tuple[str, ...]) -> None:
+    """Load rulesets, run their examples and say which statuses no example exercises.
+
+    PATH is a ruleset or a folder of them.
+    """
+    unusable = wrong = False
+    for path in [file for argument in paths for file in _files(argument)]:
+        try:
+            report = check(load(path))
+        except CovrulesError as error:
+            click.echo(str(error), err=True)
+            unusable = True
+        else:
+            _print_report(report)
+            wrong = wrong or bool(report.failures)
+    sys.exit(2 if unusable else 1 if wrong else 0)
+
+
+def _files(argument: str) -> list[str | Path]:
+    folder = Path(argument)
+    if not folder.is_dir():
+        return [folder if folder.is_file() else argument]
+    files: list[str | Path] = sorted(folder.rglob("*.yaml"))
+    return files or [folder]
+
+
+def _print_report(report: Report) -> None:
+    ruleset = report.ruleset
+    passed = report.run - len(report.failures)
+    click.echo(
+        f"{ruleset.id} {ruleset.version}: {len(ruleset.rules)} rules, {passed} of {report.run} examples as they say"
+    )
+    for failure in report.failures:
+        click.echo(f"  wrong: {failure.place}: {failure.rule} should be {failure.expected} and is {failure.found}")
+    for rule, status in report.unexercised:
+        click.echo(f"  not exercised: {rule} {status}")
+    for note in report.notes:
+        click.echo(f"  note: {note}")
+
+
+@main.command("list")
+def list_command() -> None:
+    """List the shipped rulesets."""
+    for id in shipped():
+        ruleset = load(id)
+        click.echo(f"{id}  {ruleset.version}  {ruleset.status}  {ruleset.title}")
+
+
+@main.command("show")
+@click.argument("ruleset", metavar="ID|PATH")
+def show_command(ruleset: str) -> None:
+    """Say a whole ruleset in plain words."""
+    click.echo(ruleset_to_text(_usable(lambda: load(ruleset))))
+
+
+def _usable(make: Callable[[], Any]) -> Any:
+    """Return what is made, or end with the status of what cannot be used."""
+    try:
+        return make()
+    except (CovrulesError, EngineUnavailable) as error:
+        _end(error, 2)
+    except EngineDisagreement as error:
+        _end(error, 1)
+
+
+def _end(error: Exception, status: int) -> NoReturn:
+    click.echo(str(error), err=True)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

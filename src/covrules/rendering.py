@@ -1,0 +1,275 @@
+"""A verdict, or a ruleset, in words: as plain text, on a terminal, as HTML; all three from one outline."""
+
+import html
+import textwrap
+from collections.abc import Iterator
+from typing import Any, Final, Literal
+
+import attrs
+
+from covrules.conditions import OPERATORS, AllOf, AnyOf, Condition, Not, Ref, Test
+from covrules.facts import FACTS
+from covrules.rulesets import REQUESTED, Cap, Rule, Ruleset
+from covrules.verdicts import Coverage, Finding, Verdict
+
+Mark = Literal["yes", "no", "part", "open", "note"]
+
+_SIGNS: Final[dict[Mark, str]] = {"yes": "✓", "no": "✗", "part": "◐", "open": "?", "note": "•"}
+_STYLES: Final[dict[Mark, str]] = {
+    "yes": "green",
+    "no": "red",
+    "part": "yellow",
+    "open": "cyan",
+    "note": "default",
+}
+_HEADS: Final[dict[Coverage, tuple[Mark, str]]] = {
+    "covered": ("yes", "Covered"),
+    "partial": ("part", "Partly covered"),
+    "not-covered": ("no", "Not covered"),
+    "undetermined": ("open", "Not decided yet"),
+}
+_ASKED: Final = {
+    "patient": "Ask the patient",
+    "doctor": "Ask the doctor's office",
+    "clinic": "Look up at the clinic",
+    "insurer": "Ask the insurer",
+}
+_WIDTH: Final = 96
+
+
+@attrs.frozen
+class Line:
+    """One thing said, with the smaller things said of it."""
+
+    mark: Mark
+    text: str
+    details: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Section:
+    """Lines under a heading."""
+
+    heading: str
+    lines: tuple[Line, ...]
+
+
+@attrs.frozen
+class Outline:
+    """All that is said, before it is given a form."""
+
+    head: Line
+    sections: tuple[Section, ...]
+    foot: tuple[str, ...]
+
+
+def outline(verdict: Verdict) -> Outline:
+    """Return what is to be said of a verdict, the most important first."""
+    mark, word = _HEADS[verdict.coverage]
+    sections = [
+        Section("Why", tuple(_reason(verdict, f) for f in verdict.findings if f.status in ("unmet", "capped"))),
+        Section("At this clinic", tuple(_acceptance(verdict))),
+        *_questions(verdict),
+        Section("Later", tuple(Line("note", f"{f.title}.") for f in verdict.findings if f.status == "later")),
+        Section("Good to know", tuple(Line("note", text) for text in verdict.advice)),
+    ]
+    rules = verdict.ruleset
+    on = f" as of {rules.as_of}" if rules.as_of else ""
+    identity = f"Rules: {rules.id} {rules.version}{on}, at the stage {verdict.stage}, decided by {verdict.engine}."
+    return Outline(
+        Line(mark, f"{word}{_amount(verdict)}", (_tally(verdict),)),
+        tuple(section for section in sections if section.lines),
+        (identity, verdict.disclaimer),
+    )
+
+
+def _amount(verdict: Verdict) -> str:
+    units = verdict.units
+    if units.requested is None or units.covered is None or verdict.coverage == "not-covered":
+        return "."
+    if verdict.coverage == "partial":
+        return f": {units.covered} of {_many(units.requested, 'unit')}."
+    return f": {_many(units.requested, 'unit')}."
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _tally(verdict: Verdict) -> str:
+    names = {
+        "unmet": "not met", "capped": "capped", "unknown": "not known yet", "met": "met", "waived": "waived",
+        "not-applicable": "not asked here",
+    }  # fmt: skip
+    statuses = [finding.status for finding in verdict.findings]
+    counts = {word: statuses.count(status) for status, word in names.items()}  # type: ignore[arg-type]
+    advice = sum(rule.advises is not None for rule in verdict._ruleset.rules)
+    said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return f"Of {_many(len(statuses), 'rule')}: {said}." if not advice else f"Rules: {said}."
+
+
+def _reason(verdict: Verdict, finding: Finding) -> Line:
+    rule = verdict._ruleset.rule(finding.rule)
+    details = []
+    if rule.remedy is not None:
+        details.append(f"What to do ({rule.remedy.who}): {rule.remedy.action}")
+    if finding.denial is not None:
+        rarc = f", RARC {', '.join(finding.denial.rarc)}" if finding.denial.rarc else ""
+        details.append(f"Denial code: CARC {finding.denial.carc}{rarc}")
+    details += [f"Source: {', '.join(filter(None, (c.title, c.section, c.url)))}" for c in finding.cites]
+    mark: Mark = "part" if finding.status == "capped" else "no"
+    return Line(mark, f"{finding.title}. {finding.because or ''}".strip(), tuple(details))
+
+
+def _acceptance(verdict: Verdict) -> Iterator[Line]:
+    if verdict.accepted_here is False:
+        yield Line("no", "This clinic does not take it; that says nothing about what the insurer covers.")
+    elif verdict.accepted_here is None:
+        yield Line("open", "Whether this clinic takes it is not known yet.")
+
+
+def _questions(verdict: Verdict) -> Iterator[Section]:
+    for who, heading in _ASKED.items():
+        lines = [Line("open", question.ask) for question in verdict.questions if question.who == who]
+        yield Section(heading, tuple(lines))
+
+
+# --- the forms --------------------------------------------------------------------------------------------------
+
+
+def to_text(verdict: Verdict) -> str:
+    """Return the verdict as plain text."""
+    said = outline(verdict)
+    lines = [*_wrapped(said.head.text), *[line for detail in said.head.details for line in _wrapped(detail)]]
+    for section in said.sections:
+        lines += ["", section.heading]
+        for line in section.lines:
+            lines += _wrapped(line.text, f"  {_SIGNS[line.mark]} ")
+            lines += [wrapped for detail in line.details for wrapped in _wrapped(detail, "      ")]
+    return "\n".join([*lines, "", *[line for foot in said.foot for line in _wrapped(foot)]])
+
+
+def _wrapped(text: str, first: str = "") -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=" " * len(first))
+
+
+def to_rich(verdict: Verdict) -> Any:
+    """Return the verdict for a terminal, as rich draws it."""
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.panel import Panel
+    from rich.text import Text
+
+    said = outline(verdict)
+    style = _STYLES[said.head.mark]
+    parts: list[Any] = [
+        Panel(
+            Text("\n".join(said.head.details)),
+            title=Text(said.head.text, f"bold {style}"),
+            border_style=style,
+        )
+    ]
+    for section in said.sections:
+        parts.append(Text(f"\n{section.heading}", "bold"))
+        for line in section.lines:
+            parts.append(Text.assemble((f"  {_SIGNS[line.mark]} ", _STYLES[line.mark]), line.text))
+            parts += [Padding(Text(detail, "dim"), (0, 0, 0, 6)) for detail in line.details]
+    return Group(*parts, Text(""), *[Text(foot, "dim") for foot in said.foot])
+
+
+_HTML_COLOURS: Final[dict[Mark, str]] = {
+    "yes": "#1a7f37", "no": "#b42318", "part": "#8a5a00", "open": "#0b6a8f", "note": "inherit",
+}  # fmt: skip
+
+
+def to_html(verdict: Verdict) -> str:
+    """Return the verdict as a piece of HTML that stands by itself."""
+    said = outline(verdict)
+    head = f'<p style="font-size:1.2em;font-weight:bold;color:{_HTML_COLOURS[said.head.mark]}">{_mark(said.head.mark)}'
+    parts = ['<div class="covrules-verdict">', f"{head}{html.escape(said.head.text)}</p>"]
+    parts += [f"<p>{html.escape(detail)}</p>" for detail in said.head.details]
+    for section in said.sections:
+        parts.append(f'<h4 style="margin-bottom:0">{html.escape(section.heading)}</h4><ul style="list-style:none">')
+        for line in section.lines:
+            details = "".join(f"<br><small>{html.escape(detail)}</small>" for detail in line.details)
+            parts.append(f"<li>{_mark(line.mark)}{html.escape(line.text)}{details}</li>")
+        parts.append("</ul>")
+    parts += [f"<p><small>{html.escape(foot)}</small></p>" for foot in said.foot]
+    return "\n".join([*parts, "</div>"])
+
+
+def _mark(mark: Mark) -> str:
+    return f'<span aria-hidden="true" style="color:{_HTML_COLOURS[mark]}">{_SIGNS[mark]}</span> '
+
+
+# --- a ruleset in plain words -----------------------------------------------------------------------------------
+
+_OPERATOR_WORDS: Final = {
+    "equals": "is", "in": "is one of", "not_in": "is none of", "has": "includes", "within": "begins as one of",
+    "at_most": "is at most", "at_least": "is at least", "below": "is below", "above": "is above",
+    "on_or_before": "is on or before", "on_or_after": "is on or after", "before": "is before", "after": "is after",
+}  # fmt: skip
+assert _OPERATOR_WORDS.keys() == OPERATORS.keys()
+
+
+def ruleset_to_text(ruleset: Ruleset) -> str:
+    """Return a whole ruleset in plain words."""
+    lines = [
+        ruleset.title,
+        f"{ruleset.id} {ruleset.version}, {ruleset.status}, {len(ruleset.rules)} rules",
+        ruleset.digest,
+    ]
+    for rule in ruleset.rules:
+        lines += ["", f"{rule.id} ({rule.layer}): {rule.title}"]
+        lines += [line for sentence in _sentences(ruleset, rule) for line in _wrapped(sentence, "  ")]
+    return "\n".join(lines)
+
+
+def _sentences(ruleset: Ruleset, rule: Rule) -> Iterator[str]:
+    if rule.stage != "planned":
+        yield f"Matters once the visit is {rule.stage}."
+    if rule.applies is not None:
+        yield f"Applies where {condition_words(rule.applies)}."
+    if rule.requires is not None:
+        yield f"Requires that {condition_words(rule.requires)}."
+    if rule.caps is not None:
+        yield f"Caps the {FACTS[REQUESTED].label} at {_cap_words(rule.caps)}."
+    if rule.advises is not None:
+        yield f"Advises: {rule.advises.text}"
+    if rule.unless is not None:
+        yield f"Not where {condition_words(rule.unless)}."
+    if rule.remedy is not None:
+        yield f"What to do ({rule.remedy.who}): {rule.remedy.action}"
+    for denial in rule.denial:
+        where = f" where {condition_words(denial.when)}" if denial.when else ""
+        yield f"Denial code{where}: CARC {denial.carc}{''.join(f', RARC {code}' for code in denial.rarc)}."
+    for source in (ruleset.sources[id] for id in rule.cites):
+        yield f"Source: {', '.join(filter(None, (source.title, source.section, source.url)))}."
+    yield f"Written in {rule.place}."
+
+
+def _cap_words(cap: Cap) -> str:
+    limit = f"the {FACTS[cap.limit.path].label}" if isinstance(cap.limit, Ref) else str(cap.limit)
+    return limit + "".join(f", less the {FACTS[path].label}" for path in cap.less)
+
+
+def condition_words(condition: Condition) -> str:
+    """Return a condition as the part of a sentence that follows "where"."""
+    if isinstance(condition, Test):
+        fact, right = FACTS[condition.fact], condition.right
+        if isinstance(right, Ref):
+            said = f"the {FACTS[right.path].label}"
+        elif isinstance(right, frozenset):
+            said = ", ".join(fact.kind.words(element) for element in sorted(right))
+        else:
+            said = (fact.kind.of if hasattr(fact.kind, "of") else fact.kind).words(right)
+        return f"the {fact.label} {_OPERATOR_WORDS[condition.op]} {said}"
+    if isinstance(condition, Not):
+        return f"it is not so that {condition_words(condition.part)}"
+    join = " and " if isinstance(condition, AllOf) else " or "
+    return join.join(_bracketed(part) for part in condition.parts)
+
+
+def _bracketed(condition: Condition) -> str:
+    words = condition_words(condition)
+    return f"({words})" if isinstance(condition, (AllOf, AnyOf)) else words
