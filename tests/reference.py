@@ -1,0 +1,247 @@
+"""A plain evaluator, written from the definition of a verdict and from nothing else: slow, and easy to read.
+
+It knows no positive forms: truth is True, False or None, and a comparison with one side unknown is certain when a
+special value on the known side gives the same answer for every value the other side could have.
+"""
+
+import datetime as dt
+
+from covrules import conditions, kinds
+from covrules.conditions import AllOf, AnyOf, Not, Ref, Test
+from covrules.derived import unknown_of, value_of
+from covrules.facts import FACTS
+from covrules.kinds import ANY, NEVER, OPEN, UNLIMITED
+
+STAGES = ["planned", "delivered", "billed"]
+
+
+def both(truths):
+    truths = list(truths)
+    return False if False in truths else None if None in truths else True
+
+
+def either(truths):
+    truths = list(truths)
+    return True if True in truths else None if None in truths else False
+
+
+def negated(truth):
+    return None if truth is None else not truth
+
+
+# --- a comparison -----------------------------------------------------------------------------------------------
+
+
+def compare(op, left, right):
+    """Compare two known values."""
+    if op in ("at_most", "at_least", "below", "above") and isinstance(left, str):
+        order = ["general", "regional", "specific"]
+        left, right = order.index(left), order.index(right)
+    match op:
+        case "equals":
+            return left == right
+        case "in":
+            return right is ANY or left in right
+        case "not_in":
+            return not (right is ANY or left in right)
+        case "has":
+            return left is ANY or right in left
+        case "within":
+            return right is ANY or any(left.startswith(prefix) for prefix in right)
+        case "at_most" | "on_or_before":
+            return left <= right
+        case "at_least" | "on_or_after":
+            return left >= right
+        case "below" | "before":
+            return left < right
+        case "above" | "after":
+            return left > right
+
+
+def is_special(value, kind):
+    """Whether the value is one of those that can decide a comparison by themselves."""
+    if value is UNLIMITED or value is OPEN or value is NEVER or value is ANY:
+        return True
+    if isinstance(value, frozenset):
+        return not value
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int):
+        return value == 0
+    return isinstance(kind, kinds.Enum) and kind.ranked and value in (kind.values[0], kind.values[-1])
+
+
+def could_be(kind):
+    """Values enough to stand for every value of the kind."""
+    if isinstance(kind, kinds.Bool):
+        return [True, False]
+    if isinstance(kind, kinds.Count):
+        return [0, 1, 7, kinds.MAX_COUNT] + ([UNLIMITED] if kind.unlimited else [])
+    if isinstance(kind, kinds.Days):
+        return [-kinds.MAX_COUNT, -1, 0, 1, kinds.MAX_COUNT]
+    if isinstance(kind, kinds.Date):
+        ends = {"open": [OPEN], "never": [NEVER], None: []}[kind.word]
+        return [dt.date.min, dt.date(2026, 1, 1), dt.date(9999, 12, 30), *ends]
+    if isinstance(kind, kinds.Enum):
+        return list(kind.values)
+    if isinstance(kind, kinds.SetOf):
+        return [frozenset(), frozenset(["M54.50"]), frozenset(["97124", "MD", "a"])] + ([ANY] if kind.any else [])
+    return ["M54.50", "97124", "none", "a", "something else"]
+
+
+def truth_of_test(test, case):
+    left_kind = FACTS[test.fact].kind
+    left = value_of(case, test.fact)
+    if isinstance(test.right, Ref):
+        right_kind = FACTS[test.right.path].kind
+        right = value_of(case, test.right.path)
+    else:
+        right_kind, right = left_kind, test.right
+    if left is not None and right is not None:
+        return compare(test.op, left, right)
+    if left is None and right is None:
+        return None
+    if left is not None:
+        answers = (
+            {compare(test.op, left, other) for other in could_be(right_kind)} if is_special(left, left_kind) else ()
+        )
+    else:
+        answers = (
+            {compare(test.op, other, right) for other in could_be(left_kind)} if is_special(right, right_kind) else ()
+        )
+    return answers.pop() if len(answers) == 1 else None
+
+
+def truth(condition, case):
+    match condition:
+        case Test():
+            return truth_of_test(condition, case)
+        case Not(part):
+            return negated(truth(part, case))
+        case AllOf(parts):
+            return both(truth(part, case) for part in parts)
+        case AnyOf(parts):
+            return either(truth(part, case) for part in parts)
+
+
+# --- a rule -----------------------------------------------------------------------------------------------------
+
+
+def limit_of(rule, case):
+    limit = rule.caps.limit
+    return value_of(case, limit.path) if isinstance(limit, Ref) else limit
+
+
+def allowance(rule, case):
+    """What a cap allows, where its limit and its use are known."""
+    limit = limit_of(rule, case)
+    used = [value_of(case, path) for path in rule.caps.less]
+    if limit is UNLIMITED:
+        return UNLIMITED
+    if limit is None or None in used:
+        return None
+    return max(0, limit - sum(used))
+
+
+def demand(rule, case):
+    if rule.requires is not None:
+        return truth(rule.requires, case)
+    asked = value_of(case, "visit.units")
+    allowed = allowance(rule, case)
+    if allowed is UNLIMITED or asked == 0:
+        return True
+    if allowed is None or asked is None:
+        return None
+    return asked <= allowed
+
+
+def status_of(rule, case, stage):
+    applies = True if rule.applies is None else truth(rule.applies, case)
+    unless = False if rule.unless is None else truth(rule.unless, case)
+    if STAGES.index(rule.stage) > STAGES.index(stage):
+        return "not-applicable" if applies is False else "later"
+    if rule.advises is not None:
+        given = both([applies, negated(unless)])
+        return "advised" if given is True else "not-applicable" if given is False else "unknown"
+    asked = demand(rule, case)
+    s = either([negated(applies), asked, unless])
+    if s is True:
+        return "not-applicable" if applies is False else "met" if asked is True else "waived"
+    if s is False:
+        return "capped" if rule.caps is not None else "unmet"
+    return "unknown"
+
+
+def undecided_facts(condition, case):
+    if condition is None or truth(condition, case) is not None:
+        return []
+    match condition:
+        case Test(fact, _, right):
+            return [fact] + ([right.path] if isinstance(right, Ref) else [])
+        case Not(part):
+            return undecided_facts(part, case)
+        case AllOf(parts) | AnyOf(parts):
+            return [path for part in parts for path in undecided_facts(part, case)]
+
+
+def missing_of(rule, case):
+    paths = undecided_facts(rule.applies, case) + undecided_facts(rule.requires, case)
+    if rule.caps is not None and demand(rule, case) is None:
+        paths += [rule.caps.limit.path] if isinstance(rule.caps.limit, Ref) else []
+        paths += [*rule.caps.less, "visit.units"]
+    paths += undecided_facts(rule.unless, case)
+    return {given for path in paths for given in unknown_of(case, path)}
+
+
+# --- the verdict ------------------------------------------------------------------------------------------------
+
+
+def verdict(ruleset, case, stage="planned"):
+    statuses = [status_of(rule, case, stage) for rule in ruleset.rules]
+    judged = [(rule, status) for rule, status in zip(ruleset.rules, statuses, strict=True) if rule.advises is None]
+    insurers = [(rule, status) for rule, status in judged if rule.layer in ("mandate", "plan", "policy")]
+    said = [status for _, status in insurers]
+    capped = [(rule.id, allowance(rule, case)) for rule, status in insurers if status == "capped"]
+    smallest = min((allowed for _, allowed in capped), default=None)
+    binding = next((id for id, allowed in capped if allowed == smallest), None)
+    asked = value_of(case, "visit.units")
+    if "unmet" in said:
+        coverage, covered, bound_by = "not-covered", 0, None
+    elif smallest == 0:
+        coverage, covered, bound_by = "not-covered", 0, binding
+    elif "unknown" in said:
+        coverage, covered, bound_by = "undetermined", None, None
+    elif capped:
+        coverage, covered, bound_by = "partial", smallest, binding
+    else:
+        coverage, covered, bound_by = "covered", asked, None
+    clinics = [status for rule, status in judged if rule.layer == "clinic"]
+    accepted = False if {"unmet", "capped"} & set(clinics) else None if "unknown" in clinics else True
+    return {
+        "statuses": dict(zip([rule.id for rule in ruleset.rules], statuses, strict=True)),
+        "missing": {
+            rule.id: missing_of(rule, case) if status == "unknown" else set()
+            for rule, status in zip(ruleset.rules, statuses, strict=True)
+        },
+        "coverage": coverage,
+        "accepted_here": accepted,
+        "units": {"requested": asked, "covered": covered, "bound_by": bound_by},
+    }
+
+
+def said_by(verdict_):
+    """The same of a verdict of the library."""
+    plain = verdict_.to_dict()
+    return {
+        "statuses": {finding["rule"]: finding["status"] for finding in plain["findings"]},
+        "missing": {finding["rule"]: set(finding["missing"]) for finding in plain["findings"]},
+        "coverage": plain["coverage"],
+        "accepted_here": plain["accepted_here"],
+        "units": plain["units"],
+    }
+
+
+assert set(conditions.OPERATORS) == {
+    "equals", "in", "not_in", "has", "within", "at_most", "at_least", "below", "above", "on_or_before", "on_or_after",
+    "before", "after",
+}  # fmt: skip
