@@ -151,15 +151,7 @@ def ruleset(rnd, rules=None):
 
 def needed(ruleset):
     """Return the facts that bear on a ruleset, what derived ones are derived from included."""
-    paths = dict.fromkeys(["visit.units", *ruleset.facts])
-    paths |= dict.fromkeys(path for r in ruleset.rules for d in r.denial if d.when for path in facts_of(d.when))
-    return list(dict.fromkeys(source for path in paths for source in (path, *FACTS[path].derived_from)))
-
-
-def facts_of(condition_):
-    from covrules.conditions import facts_in
-
-    return list(facts_in(condition_))
+    return list(dict.fromkeys(source for path in ruleset.facts for source in (path, *FACTS[path].derived_from)))
 
 
 def case_data(rnd, paths):

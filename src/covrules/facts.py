@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from collections.abc import Collection, Mapping
+from operator import attrgetter
 from typing import Annotated, Any, Final, Literal, cast, get_args, get_type_hints
 
 import attrs
@@ -512,8 +513,7 @@ class Case:
 
     def get(self, path: str) -> Any:
         """Return the value given for a fact, or None where it is unknown. Nothing is derived."""
-        group, _, name = path.partition(".")
-        return getattr(getattr(self, group), name)
+        return _GETTERS[path](self)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Return what is known as nested plain values; `case_from_dict` reads them back."""
@@ -551,6 +551,7 @@ def _declared() -> dict[str, Fact]:
 FACTS: Final[Mapping[str, Fact]] = _declared()
 """Every fact by its path, in the order of the vocabulary."""
 
+_GETTERS = {path: attrgetter(path) for path in FACTS}
 _MEMBERS = {
     cls: tuple((f.path, f.name, f.kind) for f in FACTS.values() if f.group == group) for group, cls in GROUPS.items()
 }

@@ -195,6 +195,12 @@ class Rule:
         return tuple(dict.fromkeys(read))
 
     @cached_property
+    def spoken(self) -> tuple[str, ...]:
+        """Every fact the rule's sentences and the conditions of its denial codes need, beside those it reads."""
+        said = [path for template in (self.because, self.advises) if template for path in template.facts()]
+        return (*said, *[path for denial in self.denial if denial.when for path in facts_in(denial.when)])
+
+    @cached_property
     def reachable(self) -> tuple[Status, ...]:
         """The statuses the rule's own conditions can reach at its own stage."""
         if self.advises is not None:
@@ -241,8 +247,8 @@ class Ruleset:
 
     @cached_property
     def facts(self) -> tuple[str, ...]:
-        """Every fact the rules' conditions read, in the order of the vocabulary."""
-        read = {path for rule in self.rules for path in rule.facts}
+        """Every fact the rules read or speak of, and what caps bound, in the order of the vocabulary."""
+        read = {REQUESTED, *[path for rule in self.rules for path in (*rule.facts, *rule.spoken)]}
         return tuple(path for path in FACTS if path in read)
 
     @cached_property

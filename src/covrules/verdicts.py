@@ -179,7 +179,8 @@ class Verdict:
 
     @cached_property
     def _values(self) -> dict[str, Any]:
-        return {path: value for path in FACTS if (value := value_of(self._case, path)) is not None}
+        paths = self._ruleset.facts
+        return {path: value for path in paths if (value := value_of(self._case, path)) is not None}
 
     def _fits(self, denial: Denial) -> bool:
         return denial.forms is None or holds(denial.forms.true, self._values)
