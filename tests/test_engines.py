@@ -245,11 +245,16 @@ def test_hundreds_of_equal_rules_that_all_match():
     data |= {"version": "1", "rules": [{"id": f"r-{n}", **rule} for n in range(300)]}
     ruleset = read_ruleset(json.dumps(data).encode(), "many.yaml")
     for liability, status in [("none", "met"), ("auto", "unmet"), (None, "unknown")]:
-        assert set(same_by_all(ruleset, Case(visit=Visit(liability=liability, purpose="treatment"))).values()) == {status}
+        assert set(same_by_all(ruleset, Case(visit=Visit(liability=liability, purpose="treatment"))).values()) == {
+            status
+        }
 
 
 def test_a_condition_that_would_multiply_out_is_inferred_in_steps():
-    either = [{"any": [{"visit.minutes": n}, {"history.visits_this_year": n}, {"history.units_this_day": n}]} for n in range(9)]
+    either = [
+        {"any": [{"visit.minutes": n}, {"history.visits_this_year": n}, {"history.units_this_day": n}]}
+        for n in range(9)
+    ]
     ruleset = one_rule({"all": either})
     assert same_by_all(ruleset, Case())["only"] == "unknown"
     assert same_by_all(ruleset, Case(visit=Visit(minutes=1)))["only"] == "unknown"

@@ -7,7 +7,7 @@
 >>> verdict.coverage
 'not-covered'
 >>> verdict.finding("benefit-exists").because
-'Massage is excluded on this plan.'
+'The massage benefit of the plan: excluded.'
 """
 
 import os

@@ -96,8 +96,10 @@ def _files(argument: str) -> list[str | Path]:
     folder = Path(argument)
     if not folder.is_dir():
         return [folder if folder.is_file() else argument]
-    files: list[str | Path] = sorted(folder.rglob("*.yaml"))
-    return files or [folder]
+    files: list[str | Path] = [*sorted(folder.rglob("*.yaml"))]
+    if not files:
+        raise click.UsageError(f"{argument} holds no ruleset: there is no .yaml file in it")
+    return files
 
 
 def _print_report(report: Report) -> None:

@@ -14,7 +14,7 @@ def units(minutes: int | None, unit_minutes: int | None, rounding: Any) -> int |
 
     Sixty minutes are four units of fifteen however they are rounded:
 
-    >>> units(60, 15, None), units(50, 15, None), units(0, None, None)
+    >>> units(60, 15, None), units(55, 15, None), units(0, None, None)
     (4, None, 0)
     """
     if minutes is None:

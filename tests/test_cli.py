@@ -1,0 +1,139 @@
+"""The command line: what it prints and what it exits with."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from covrules.cli import main
+
+ROOT = Path(__file__).parents[1]
+WRONG = """\
+schema: covrules/1
+id: wrong
+title: Wrong
+status: illustrative
+version: "1"
+rules:
+  - id: only
+    title: Only
+    requires: {visit.purpose: treatment}
+    examples: [{given: {visit.purpose: wellness}, then: met}]
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments, input=None, **files):
+        for name, text in files.items():
+            (tmp_path / name.replace("_", ".")).write_text(text)
+        return CliRunner().invoke(main, list(arguments), input=input)
+
+    return invoke
+
+
+CASE = "visit: {liability: work}\n"
+
+
+def test_evaluate_says_why(run):
+    result = run("evaluate", "case.yaml", "--ruleset", "medical-massage", case_yaml=CASE)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Not covered.")
+    assert "Another payer comes first" in result.stdout
+
+
+def test_evaluate_as_json_from_standard_input(run):
+    for text in (CASE, '{"visit": {"liability": "work"}}'):
+        result = run("evaluate", "-", "--ruleset", "medical-massage", "--format", "json", input=text)
+        assert result.exit_code == 0
+        assert json.loads(result.stdout)["coverage"] == "not-covered"
+
+
+def test_evaluate_as_html(run):
+    result = run("evaluate", "-", "--ruleset", "medical-massage", "--format", "html", input=CASE)
+    assert result.stdout.startswith('<div class="covrules-verdict">')
+
+
+def test_stage_and_engine(run):
+    options = ("--stage", "billed", "--engine", "compiled", "--format", "json")
+    said = json.loads(run("evaluate", "-", "--ruleset", "medical-massage", *options, input=CASE).stdout)
+    assert (said["stage"], said["engine"]) == ("billed", "compiled")
+
+
+def test_fail_unless_covered(run):
+    arguments = ("evaluate", "-", "--ruleset", "medical-massage", "--fail-unless", "covered")
+    assert run(*arguments, input=CASE).exit_code == 1
+    assert run("evaluate", "-", "--ruleset", "./empty.yaml", "--fail-unless", "covered", input=CASE,
+               empty_yaml=WRONG.split("rules:")[0]).exit_code == 0  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("evaluate", "-", "--ruleset", "medical-masage"), "did you mean medical-massage?"),
+        (("evaluate", "-", "--ruleset", "none.yaml"), "none.yaml: No such file or directory"),
+        (("evaluate", "none.yaml", "--ruleset", "medical-massage"), "none.yaml: No such file or directory"),
+        (("evaluate", "-", "--ruleset", "medical-massage", "--stage", "paid"), "'paid' is not one of"),
+        (("check", "none.yaml"), "none.yaml: No such file or directory"),
+        (("check", "."), "no ruleset"),
+        (("show", "medical-masage"), "did you mean medical-massage?"),
+    ],
+)
+def test_unusable_input_ends_with_2(run, arguments, said):
+    result = run(*arguments, input=CASE)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_case_with_errors_ends_with_2_and_shows_no_value(run):
+    text = "visit: {minutes: ninety-minutes, dat: 2026-06-15}\npatient: {name: Jane}\n"
+    result = run("evaluate", "case.yaml", "--ruleset", "medical-massage", case_yaml=text)
+    assert result.exit_code == 2
+    assert "case.yaml:1:18: visit.minutes: found text that is not a whole number" in result.stderr
+    assert "did you mean date?" in result.stderr
+    assert "ninety" not in result.stderr
+    assert "Jane" not in result.stderr
+
+
+def test_check_runs_the_examples(run):
+    result = run("check", "wrong.yaml", wrong_yaml=WRONG)
+    assert result.exit_code == 1
+    assert "wrong: wrong.yaml:10: only should be met and is unmet" in result.stdout
+    assert "not exercised: only met" in result.stdout
+    assert "only has no because" in result.stdout
+
+
+def test_check_of_what_cannot_be_loaded_still_checks_the_rest(run):
+    result = run("check", "wrong.yaml", "bad.yaml", wrong_yaml=WRONG, bad_yaml="schema: covrules/2\n")
+    assert result.exit_code == 2
+    assert "should be met" in result.stdout
+    assert "bad.yaml:1:" in result.stderr
+
+
+def test_check_takes_folders():
+    result = CliRunner().invoke(main, ["check", str(ROOT / "rules")])
+    assert result.exit_code == 0, result.output
+    assert "medical-massage" in result.stdout
+
+
+def test_list_and_show(run):
+    assert "medical-massage" in run("list").stdout
+    shown = run("show", "medical-massage").stdout
+    assert "prescriber-type (plan): Prescribed by an accepted prescriber" in shown
+    assert "Applies where the need for a prescription is yes." in shown
+    assert "Requires that the prescriber is one of the accepted prescribers." in shown
+    assert "Denial code: CARC 184." in shown
+
+
+def test_the_installed_command():
+    command = Path(sys.executable).with_name("covrules")
+    if not command.exists():
+        pytest.skip("covrules is not installed in this environment")
+    shown = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
+    assert shown.stdout.startswith("covrules, version")

@@ -1,0 +1,89 @@
+"""The direction of imports, and what importing costs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "covrules"
+
+# A module may import, when it is itself imported, only what stands before it; modules in one row, not each other.
+ORDER = [
+    ["errors", "codes.body_sites", "codes.timed_units", "codes.icd10cm", "codes.denials", "codes"],
+    ["kinds"],
+    ["facts"],
+    ["derived"],
+    ["conditions"],
+    ["rulesets"],
+    ["yaml_nodes"],
+    ["loading", "verdicts", "case_files"],
+    ["rendering", "engines._network"],
+    ["engines.compiled", "engines.durable", "engines"],
+    ["api"],
+    ["checking"],
+    ["cli"],
+]
+RANK = {name: rank for rank, row in enumerate(ORDER) for name in row}
+
+
+def modules():
+    return {
+        ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in SOURCE.rglob("*.py")
+        if path != SOURCE / "__init__.py"
+    }
+
+
+def top_level_imports(path):
+    """Yield the modules of ours that a module imports as it is imported; those for type checking are left out."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("covrules"):
+            base = node.module.removeprefix("covrules").lstrip(".")
+            for alias in node.names:
+                full = f"{base}.{alias.name}".lstrip(".")
+                if full in RANK or base:
+                    yield full if full in RANK else base
+        elif isinstance(node, ast.Import):
+            yield from (a.name.removeprefix("covrules.") for a in node.names if a.name.startswith("covrules."))
+
+
+def test_every_module_has_its_place():
+    assert set(modules()) == set(RANK)
+
+
+@pytest.mark.parametrize("name", sorted(RANK))
+def test_imports_run_one_way(name):
+    for imported in top_level_imports(modules()[name]):
+        assert RANK[imported] < RANK[name], f"{name} imports {imported}"
+
+
+def loaded_by(statement):
+    code = f"import sys; {statement}; print(' '.join(sys.modules))"
+    return set(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split())
+
+
+def test_importing_the_library_imports_no_more_than_the_facts():
+    loaded = loaded_by("import covrules")
+    heavy = {"durable", "durable_rules_engine", "yaml", "click", "rich", "cattrs", "json", "covrules.api"}
+    assert loaded & heavy == set()
+
+
+def test_the_compiled_engine_does_not_import_durable_rules():
+    loaded = loaded_by(
+        "import covrules; covrules.load('medical-massage').evaluate(covrules.Case(), engine='compiled').to_dict()"
+    )
+    assert not {name for name in loaded if name.startswith("durable")}
+
+
+def test_durable_rules_own_python_is_never_imported():
+    loaded = loaded_by("import covrules; covrules.load('medical-massage').evaluate(covrules.Case())")
+    assert not {name for name in loaded if name == "durable" or name.startswith("durable.")}
+
+
+def test_every_module_says_in_its_first_line_what_it_is_for():
+    for path in modules().values():
+        first = ast.get_docstring(ast.parse(path.read_text()))
+        assert first, path
+        assert first.splitlines()[0].endswith((".", ":")), path
