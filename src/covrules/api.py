@@ -49,11 +49,13 @@ def evaluate(
     return reach(ruleset, case, outcome, stage=stage, engine=engine, as_of=case.visit.date or as_of)
 
 
-@lru_cache(maxsize=256)
 def _decider(ruleset: Ruleset, stage: str, engine: str) -> Decide:
-    _known("stage", stage, STAGES)
-    _known("engine", engine, ENGINES)
-    return _build(ruleset, cast(Stage, stage), engine)
+    decide: Decide | None = ruleset.deciders.get((stage, engine))
+    if decide is None:
+        _known("stage", stage, STAGES)
+        _known("engine", engine, ENGINES)
+        decide = ruleset.deciders[stage, engine] = _build(ruleset, cast(Stage, stage), engine)
+    return decide
 
 
 def _known(what: str, word: str, words: tuple[str, ...]) -> None:

@@ -5,7 +5,7 @@ import hashlib
 import json
 import string
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import attrs
@@ -223,12 +223,18 @@ class Ruleset:
     rules: tuple[Rule, ...]
     sources: Mapping[str, Source] = attrs.field(factory=dict)
     place: Place
+    deciders: dict[tuple[str, str], Any] = attrs.field(factory=dict, init=False, repr=False)
+    """What `covrules.api` has compiled of it, by stage and engine; it lives and dies with the ruleset."""
 
     def __eq__(self, other: object) -> bool:
         return self.digest == other.digest if isinstance(other, Ruleset) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        given = {field.name: getattr(self, field.name) for field in attrs.fields(Ruleset) if field.init}
+        return partial(Ruleset, **given), ()
 
     def rule(self, id: str) -> Rule:
         """Return the rule of this id; raises KeyError."""
