@@ -2,8 +2,8 @@
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from functools import cached_property
-from typing import Any, Final, Literal, NamedTuple
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import attrs
 
@@ -12,6 +12,9 @@ from covrules.conditions import Ref, holds, undecided
 from covrules.derived import unknown_of, value_of
 from covrules.facts import FACTS, Case, Who
 from covrules.rulesets import REQUESTED, Denial, Layer, Rule, Ruleset, Stage, Status
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 Coverage = Literal["covered", "partial", "not-covered", "undetermined"]
 
@@ -64,23 +67,6 @@ class Finding:
     waived_by: tuple[str, ...]
     cites: tuple[Citation, ...]
     where: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the finding as plain values."""
-        denial = {"carc": self.denial.carc, "rarc": list(self.denial.rarc)} if self.denial else None
-        return {
-            "rule": self.rule,
-            "title": self.title,
-            "layer": self.layer,
-            "status": self.status,
-            "because": self.because,
-            "facts": {path: FACTS[path].kind.plain(value) for path, value in self.facts.items()},
-            "missing": list(self.missing),
-            "denial": denial,
-            "waived_by": list(self.waived_by),
-            "cites": [attrs.asdict(cite) for cite in self.cites],
-            "where": self.where,
-        }
 
 
 @attrs.frozen
@@ -227,16 +213,17 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict as plain values, ready for JSON."""
+        plain = _converter().unstructure
         return {
             "coverage": self.coverage,
             "accepted_here": self.accepted_here,
             "stage": self.stage,
-            "units": attrs.asdict(self.units),
-            "findings": [finding.to_dict() for finding in self.findings],
-            "questions": [attrs.asdict(question) for question in self.questions],
-            "remedies": list(self.remedies),
-            "advice": list(self.advice),
-            "ruleset": attrs.asdict(self.ruleset, value_serializer=_plain_date),
+            "units": plain(self.units),
+            "findings": plain(self.findings),
+            "questions": plain(self.questions),
+            "remedies": plain(self.remedies),
+            "advice": plain(self.advice),
+            "ruleset": plain(self.ruleset),
             "engine": self.engine,
             "disclaimer": self.disclaimer,
         }
@@ -320,5 +307,18 @@ def _undecided_facts(rule: Rule, values: Mapping[str, Any]) -> Iterator[str]:
         yield from undecided(rule.unless, values)
 
 
-def _plain_date(_instance: Any, _field: Any, value: Any) -> Any:
-    return value.isoformat() if isinstance(value, dt.date) else value
+@cache
+def _converter() -> "Converter":
+    """Return what turns the parts of a verdict into plain values, as they are declared."""
+    from cattrs import Converter
+    from cattrs.gen import make_dict_unstructure_fn, override
+
+    def plain_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+        return {path: FACTS[path].kind.plain(value) for path, value in facts.items()}
+
+    converter = Converter(unstruct_collection_overrides={tuple: list})
+    converter.register_unstructure_hook(dt.date, dt.date.isoformat)
+    converter.register_unstructure_hook(Denial, make_dict_unstructure_fn(Denial, converter, when=override(omit=True)))
+    facts = override(unstruct_hook=plain_facts)
+    converter.register_unstructure_hook(Finding, make_dict_unstructure_fn(Finding, converter, facts=facts))
+    return converter
