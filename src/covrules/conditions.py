@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 import attrs
@@ -41,14 +42,14 @@ OPERATORS: Final[Mapping[str, Operator]] = {
 """Every comparing word; `equals` and `in` are also written as a bare value and a bare list."""
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Ref:
     """Another fact, written `$group.name`."""
 
     path: str
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Test:
     """A fact compared with a value (canonical, of the right kind) or with another fact."""
 
@@ -57,21 +58,21 @@ class Test:
     right: Any
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class AllOf:
     """True when every part is."""
 
     parts: tuple["Condition", ...]
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class AnyOf:
     """True when some part is."""
 
     parts: tuple["Condition", ...]
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Not:
     """True when the part is false."""
 
@@ -252,6 +253,7 @@ class Forms:
     false: Form
 
 
+@lru_cache(maxsize=10_000)
 def lower(condition: Condition) -> Forms:
     """Return the two positive forms of a condition (Kleene's strong three-valued logic).
 
