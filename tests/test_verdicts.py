@@ -236,7 +236,7 @@ def test_the_explanation_reads_top_down():
         {"advises": "Ask for a treatment plan.", "applies": {"prescription.treatment_plan": False}},
     )
     said = text.evaluate(case).explain()
-    order = ["Not decided yet", "Why", "Rule 0. The plan pays 4.", "Book less.", "CARC 151, RARC N362"]
+    order = ["Not decided yet", "Why", "The plan pays 4.", "Book less.", "CARC 151, RARC N362"]
     order += [
         "Ask the patient",
         "Does an auto insurer",

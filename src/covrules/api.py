@@ -127,9 +127,9 @@ def load(ruleset: str | os.PathLike[str]) -> Ruleset:
     if isinstance(ruleset, str) and not ("/" in ruleset or os.sep in ruleset or ruleset.endswith(".yaml")):
         files = shipped()
         if ruleset not in files:
-            hint = did_you_mean(ruleset, files) or f"shipped are: {', '.join(files)}"
+            hint = did_you_mean(ruleset, files) or f"shipped are {', '.join(files)}."
             message = f"there is no shipped ruleset {ruleset[:60]!r}"
-            raise RulesetError([Problem(message=message, hint=f"{hint}; a path has a slash or ends in .yaml")])
+            raise RulesetError([Problem(message=message, hint=f"{hint} A path has a slash or ends in .yaml.")])
         path = files[ruleset]
         return _read(read_file(path), f"rules/{path.relative_to(rules_folder()).as_posix()}")
     return _read(read_file(ruleset), os.fspath(ruleset))

@@ -49,8 +49,9 @@ class Fact:
     """What is declared of one fact.
 
     `label` names it in a sentence after "the"; `ask` is the question that asks for it; `who` can answer;
-    `change` lists who can change it (nobody, if empty); `unit` is what a number counts. A derived fact is
-    computed from the facts in `derived_from`, unless a case gives it.
+    `change` lists who can change it (nobody, if empty); `unit` is what a number counts; `unknown` stands
+    for it in a sentence while it is unknown. A derived fact is computed from the facts in `derived_from`, unless a
+    case gives it.
     """
 
     path: str
@@ -61,6 +62,7 @@ class Fact:
     change: tuple[Who, ...] = ()
     unit: str | None = None
     derived_from: tuple[str, ...] = ()
+    unknown: str = "(not known)"
 
     @property
     def group(self) -> str:
@@ -81,6 +83,7 @@ def fact(
     change: tuple[Who, ...] = (),
     unit: str | None = None,
     derived_from: tuple[str, ...] = (),
+    unknown: str = "(not known)",
 ) -> Any:
     """Declare a fact of a group; its type is the annotation's."""
     declared = {
@@ -90,6 +93,7 @@ def fact(
         "change": change,
         "unit": unit,
         "derived_from": derived_from,
+        "unknown": unknown,
     }
     return attrs.field(default=None, metadata={"fact": declared})
 
@@ -121,7 +125,7 @@ class Plan(_Group):
     """What the patient's plan says."""
 
     id: Text = fact("plan's key", "Under which key is the plan kept in your tables?", "clinic")
-    payer: Text = fact("insurer", "Which insurer is the plan with?", "patient")
+    payer: Text = fact("insurer", "Which insurer is the plan with?", "patient", unknown="the insurer")
     coverage_start: Date = fact("first day of coverage", "On which day does the coverage start?", "insurer")
     coverage_end: EndDate = fact("last day of coverage", "On which day does the coverage end, if any?", "insurer")
     massage_benefit: Benefit = fact(

@@ -358,7 +358,7 @@ class Enum(Kind):
             raise Unfit(describe(value))
         if value not in self.values:
             close = nearest(value, self.values)
-            raise Unfit("another word", f"did you mean {close}?" if close else None)
+            raise Unfit("a word that is not among them", f"did you mean {close}?" if close else None)
         return value
 
     def words(self, value: Any) -> str:
@@ -405,7 +405,7 @@ class SetOf(Kind):
         if value is ANY:
             return "any"
         said = [self.of.words(element) for element in self._listed(value)]
-        return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said) or "none"
+        return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said) or "(none)"
 
     def _listed(self, value: Collection[str]) -> list[str]:
         if isinstance(self.of, Enum):

@@ -66,9 +66,10 @@ class Outline:
 def outline(verdict: Verdict) -> Outline:
     """Return what is to be said of a verdict, the most important first."""
     mark, word = _HEADS[verdict.coverage]
+    failed = [finding for finding in verdict.findings if finding.status in ("unmet", "capped")]
     sections = [
-        Section("Why", tuple(_reason(verdict, f) for f in verdict.findings if f.status in ("unmet", "capped"))),
-        Section("At this clinic", tuple(_acceptance(verdict))),
+        Section("Why", tuple(_reason(verdict, finding) for finding in failed if finding.layer != "clinic")),
+        Section("At this clinic", tuple(_acceptance(verdict, failed))),
         *_questions(verdict),
         Section("Later", tuple(Line("note", f"{f.title}.") for f in verdict.findings if f.status == "later")),
         Section("Good to know", tuple(Line("note", text) for text in verdict.advice)),
@@ -100,12 +101,13 @@ def _tally(verdict: Verdict) -> str:
     names = {
         "unmet": "not met", "capped": "capped", "unknown": "not known yet", "met": "met", "waived": "waived",
         "not-applicable": "not asked here",
+        "later": "not asked yet",
     }  # fmt: skip
-    statuses = [finding.status for finding in verdict.findings]
+    findings = zip(verdict._ruleset.rules, verdict.findings, strict=True)
+    statuses = [finding.status for rule, finding in findings if rule.decides]
     counts = {word: statuses.count(status) for status, word in names.items()}  # type: ignore[arg-type]
-    advice = sum(rule.advises is not None for rule in verdict._ruleset.rules)
     said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    return f"Of {_many(len(statuses), 'rule')}: {said}." if not advice else f"Rules: {said}."
+    return f"Of {_many(len(statuses), 'rule')}: {said}."
 
 
 def _reason(verdict: Verdict, finding: Finding) -> Line:
@@ -116,14 +118,16 @@ def _reason(verdict: Verdict, finding: Finding) -> Line:
     if finding.denial is not None:
         rarc = f", RARC {', '.join(finding.denial.rarc)}" if finding.denial.rarc else ""
         details.append(f"Denial code: CARC {finding.denial.carc}{rarc}")
+    details.append(f"Rule: {rule.id} ({rule.title})")
     details += [f"Source: {', '.join(filter(None, (c.title, c.section, c.url)))}" for c in finding.cites]
     mark: Mark = "part" if finding.status == "capped" else "no"
-    return Line(mark, f"{finding.title}. {finding.because or ''}".strip(), tuple(details))
+    return Line(mark, finding.because or f"Not so: {finding.title}.", tuple(details))
 
 
-def _acceptance(verdict: Verdict) -> Iterator[Line]:
+def _acceptance(verdict: Verdict, failed: list[Finding]) -> Iterator[Line]:
     if verdict.accepted_here is False:
-        yield Line("no", "This clinic does not take it; that says nothing about what the insurer covers.")
+        yield Line("no", "This clinic does not take the visit; that says nothing about what the insurer covers.")
+        yield from (_reason(verdict, finding) for finding in failed if finding.layer == "clinic")
     elif verdict.accepted_here is None:
         yield Line("open", "Whether this clinic takes it is not known yet.")
 

@@ -77,13 +77,13 @@ class Template:
         return [path for _, path in self.pieces() if path is not None]
 
     def render(self, values: Mapping[str, Any]) -> str:
-        """Return the sentence with the values in words; an unknown fact is called by its label."""
+        """Return the sentence with the values in words, and what stands for those that are unknown."""
         said = ""
         for literal, path in self.pieces():
             said += literal
             if path is not None:
                 fact, value = FACTS[path], values.get(path)
-                said += f"the {fact.label}" if value is None else fact.kind.words(value)
+                said += fact.unknown if value is None else fact.kind.words(value)
         return said[:1].upper() + said[1:]
 
 

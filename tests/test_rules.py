@@ -1,0 +1,76 @@
+"""The shipped rulesets: their ids, their codes, and that they say what their examples say."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import covrules
+from covrules.api import shipped
+from covrules.case_files import read_case
+from covrules.checking import check
+from covrules.codes.denials import CARC, RARC
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+BASE = covrules.load("medical-massage")
+IDS = """
+billable-time coverage-started coverage-not-ended benefit-exists procedure-covered no-other-payer clinic-accepts-payer
+prescription-on-file prescriber-type prescription-before-visit prescription-current prescription-names-massage
+prescription-states-visits diagnosed-by-diagnoser diagnosis-code-present diagnosis-valid diagnosis-covered
+diagnosis-not-excluded diagnosis-specificity within-prescribed-sites visits-prescribed treatment-plan referral-on-file
+referral-sent-to-payer referral-current referral-visits prior-authorization authorization-current authorization-visits
+authorization-units provider-credential provider-licensed in-network network-location out-of-network-referral
+medical-purpose units-per-visit units-per-day minutes-per-visit visits-per-year units-per-year itemized-receipt
+timely-filing ask-for-general-diagnosis leave-visits-open keep-a-copy-of-the-referral ask-for-receipt
+ask-for-treatment-plan spread-visits-as-prescribed
+""".split()
+
+
+def test_the_base_has_its_ids_in_order():
+    assert [rule.id for rule in BASE.rules] == IDS
+
+
+@pytest.mark.parametrize("id", shipped())
+def test_examples_say_what_the_rules_say_and_reach_every_status(id):
+    report = check(covrules.load(id))
+    assert report.run > 0
+    assert report.failures == ()
+    assert report.unexercised == ()
+
+
+@pytest.mark.parametrize("id", shipped())
+def test_denial_codes_are_ones_that_were_confirmed(id):
+    for rule in covrules.load(id).rules:
+        for denial in rule.denial:
+            assert denial.carc in CARC, rule.id
+            assert set(denial.rarc) <= set(RARC), rule.id
+
+
+@pytest.mark.parametrize("id", shipped())
+def test_every_rule_that_can_fail_gives_a_reason_a_remedy_and_a_code(id):
+    for rule in covrules.load(id).rules:
+        if rule.decides:
+            assert rule.because, rule.id
+            assert rule.remedy, rule.id
+            assert rule.denial or rule.layer == "clinic", rule.id
+
+
+def test_every_source_is_cited():
+    assert {id for rule in BASE.rules for id in rule.cites} == set(BASE.sources)
+
+
+EXPECTED = json.loads((EXAMPLES / "expected.json").read_text())
+
+
+def test_every_example_case_has_an_expectation():
+    cases = {path.name for path in EXAMPLES.iterdir() if path.suffix in (".yaml", ".json")} - {"expected.json"}
+    assert set(EXPECTED) == cases
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_example_cases(name):
+    path = EXAMPLES / name
+    said = BASE.evaluate(read_case(path.read_bytes(), path.name)).to_dict()
+    failed = [finding["rule"] for finding in said["findings"] if finding["status"] in ("unmet", "capped")]
+    found = {key: said[key] for key in ("coverage", "accepted_here", "units")} | {"unmet": failed}
+    assert found == EXPECTED[name]
