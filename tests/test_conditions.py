@@ -5,11 +5,13 @@ import datetime as dt
 import pytest
 
 from covrules import ANY, NEVER, OPEN, UNLIMITED, case_from_dict, conditions
-from covrules.conditions import Mistyped, conjunction, disjunction, make_test, to_data, truth
+from covrules.conditions import Mistyped, make_test, to_data
 
-from covrules.conditions import ALWAYS, NEVER_HOLDS, AllOf, AnyOf, Not  # isort: skip
+from covrules.conditions import AllOf, AnyOf, Not  # isort: skip
 from covrules.derived import value_of
 from covrules.facts import FACTS
+from covrules.lowering import ALWAYS, NEVER_HOLDS, conjunction, disjunction
+from covrules.truth import truth
 
 
 def decided(fact, op, right, data, ref=False):

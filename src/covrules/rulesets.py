@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 import attrs
 
 from covrules.codes import icd10cm
-from covrules.conditions import Condition, Forms, Ref, facts_in, lower, lower_cap, to_data
+from covrules.conditions import Condition, Ref, facts_in, to_data
 from covrules.facts import FACTS, Who
+from covrules.lowering import Forms, lower, lower_cap
 
 if TYPE_CHECKING:
     from covrules.facts import Case

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import attrs
 
 from covrules.codes import icd10cm
-from covrules.conditions import Ref, holds, undecided
+from covrules.conditions import Ref
 from covrules.derived import unknown_of, value_of
 from covrules.facts import FACTS, Case, Who
 from covrules.rulesets import REQUESTED, Denial, Layer, Rule, Ruleset, Stage, Status
+from covrules.truth import holds, undecided
 
 if TYPE_CHECKING:
     from cattrs import Converter

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from covrules.conditions import RANKS, And, Compare, Form, Left, Member, Or, Ref, Size, begins
+from covrules.conditions import Ref
 from covrules.derived import DERIVE
 from covrules.facts import FACTS, Case
 from covrules.kinds import ANY, UNLIMITED
+from covrules.lowering import RANKS, And, Compare, Form, Left, Member, Or, Size, begins
 from covrules.rulesets import STAGES, Cap, Rule, Ruleset, Stage
 from covrules.verdicts import Outcome
 

@@ -9,24 +9,12 @@ from itertools import product
 from operator import attrgetter
 from typing import Any, Final
 
-from covrules.conditions import (
-    And,
-    Compare,
-    Form,
-    Left,
-    Member,
-    Or,
-    Ref,
-    Size,
-    Symbol,
-    Within,
-    begins,
-    conjunction,
-)
+from covrules.conditions import Ref, Symbol
 from covrules.derived import DERIVE
 from covrules.engines._network import Conjunction, Network, NetworkUnavailable, Test, available
 from covrules.facts import FACTS, Case
 from covrules.kinds import ANY, UNLIMITED, Enum
+from covrules.lowering import And, Compare, Form, Left, Member, Or, Size, Within, begins, conjunction
 from covrules.rulesets import REQUESTED, STAGES, Rule, Ruleset, Stage, Status
 from covrules.verdicts import Outcome
 
