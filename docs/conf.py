@@ -9,5 +9,4 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 html_theme = "alabaster"
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
-nitpicky = False
+autodoc_typehints = "none"

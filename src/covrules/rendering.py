@@ -34,6 +34,11 @@ _ASKED: Final = {
     "clinic": "Look up at the clinic",
     "insurer": "Ask the insurer",
 }
+_ENGINES: Final = {
+    "checked": "two engines agree",
+    "compiled": "decided by the compiled engine alone",
+    "durable": "decided by durable_rules alone",
+}
 _WIDTH: Final = 96
 
 
@@ -76,7 +81,7 @@ def outline(verdict: Verdict) -> Outline:
     ]
     rules = verdict.ruleset
     on = f" as of {rules.as_of}" if rules.as_of else ""
-    identity = f"Rules: {rules.id} {rules.version}{on}, at the stage {verdict.stage}, decided by {verdict.engine}."
+    identity = f"Rules: {rules.id} {rules.version}{on}, for a {verdict.stage} visit; {_ENGINES[verdict.engine]}."
     return Outline(
         Line(mark, f"{word}{_amount(verdict)}", (_tally(verdict),)),
         tuple(section for section in sections if section.lines),
@@ -160,9 +165,12 @@ def _wrapped(text: str, first: str = "") -> list[str]:
 def to_rich(verdict: Verdict) -> Any:
     """Return the verdict for a terminal, as rich draws it."""
     from rich.console import Group
-    from rich.padding import Padding
     from rich.panel import Panel
+    from rich.table import Table
     from rich.text import Text
+
+    def line_text(line: Line) -> Group:
+        return Group(Text(line.text), *[Text(detail, "dim") for detail in line.details])
 
     said = outline(verdict)
     style = _STYLES[said.head.mark]
@@ -176,8 +184,9 @@ def to_rich(verdict: Verdict) -> Any:
     for section in said.sections:
         parts.append(Text(f"\n{section.heading}", "bold"))
         for line in section.lines:
-            parts.append(Text.assemble((f"  {_SIGNS[line.mark]} ", _STYLES[line.mark]), line.text))
-            parts += [Padding(Text(detail, "dim"), (0, 0, 0, 6)) for detail in line.details]
+            row = Table.grid(padding=(0, 1))
+            row.add_row(Text(f"  {_SIGNS[line.mark]}", _STYLES[line.mark]), line_text(line))
+            parts.append(row)
     return Group(*parts, Text(""), *[Text(foot, "dim") for foot in said.foot])
 
 
