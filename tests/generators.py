@@ -117,7 +117,7 @@ def rule(rnd, number, paths):
     elif kind == "caps":
         made["caps"] = {"visit.units": rnd.choice([f"${rnd.choice(LIMITS)}", 3, "unlimited", 0])}
         if rnd.random() < 0.5:
-            made["less"] = [rnd.choice(COUNTS) for _ in range(rnd.choice([1, 2]))]
+            made["caps"]["less"] = [rnd.choice(COUNTS) for _ in range(rnd.choice([1, 2]))]
     else:
         made["advises"] = "Advice on {visit.date}."
     if rnd.random() < 0.5:

@@ -91,7 +91,7 @@ def test_one_cap(facts, expected):
 
 
 def test_the_smallest_cap_binds_and_of_equals_the_first():
-    day = {"caps": {"visit.units": "$plan.units_per_day"}, "less": "history.units_this_day"}
+    day = {"caps": {"visit.units": "$plan.units_per_day", "less": "history.units_this_day"}}
     visit = {"units": 9}
     facts = {"plan": {"units_per_visit": 4, "units_per_day": 6}, "history": {"units_this_day": 3}, "visit": visit}
     assert units(CAP, day, **facts) == ("partial", 9, 3, "r1")

@@ -39,7 +39,7 @@ _WHO: Final[tuple[Who, ...]] = ("patient", "doctor", "clinic", "insurer")
 _FILE_KEYS = ("schema", "id", "title", "status", "version", "sources", "rules")
 _KIND_KEYS = ("requires", "caps", "advises")
 _RULE_KEYS = (
-    "id", "title", *_KIND_KEYS, "less", "applies", "unless", "layer", "from", "because", "remedy", "denial", "cites",
+    "id", "title", *_KIND_KEYS, "applies", "unless", "layer", "from", "because", "remedy", "denial", "cites",
     "examples",
 )  # fmt: skip
 
@@ -226,7 +226,7 @@ class _Reader:
             self.fail(node, f"{name} has {' and '.join(kinds) or 'none of them'}", f"one of {one_of(_KIND_KEYS)}")
         read: dict[str, Any] = {
             "requires": self.optional(node, "requires", self.condition),
-            "caps": self.optional(node, "caps", lambda n: self.cap(n, node.get("less"))),
+            "caps": self.optional(node, "caps", self.cap),
             "advises": self.optional(node, "advises", lambda n: self.template(n, "advises")),
             "applies": self.optional(node, "applies", self.condition),
             "unless": self.optional(node, "unless", self.condition),
@@ -238,8 +238,6 @@ class _Reader:
             "cites": self.optional(node, "cites", self.cites) or (),
         }
         examples = self.optional(node, "examples", self.examples) or ()
-        if node.get("less") is not None and "caps" not in kinds:
-            self.fail(node.get("less") or node, f"{name} has less without caps", "less beside caps")
         for key in ("because", "denial", "remedy"):
             if "advises" in kinds and node.get(key) is not None:
                 self.fail(
@@ -260,24 +258,23 @@ class _Reader:
                 place = Scalar("", True, example.place.line, 1)
                 self.fail(place, f"{rule.id} can never be {example.then}", one_of(sorted(possible)))
 
-    def cap(self, node: Node, less: Node | None) -> Cap | None:
-        table = self.mapping(node, "caps", (REQUESTED,))
-        if table is None or [key.text for key, _ in table.items] != [REQUESTED]:
-            if table is not None and not table.items:
-                self.fail(node, "caps is empty", f"{REQUESTED}: a limit")
+    def cap(self, node: Node) -> Cap | None:
+        table = self.mapping(node, "caps", (REQUESTED, "less"))
+        if table is None:
             return None
+        less = table.get("less")
         used = tuple(filter(None, map(self.used, self._listed(less)))) if less is not None else ()
-        value = table.items[0][1]
-        if isinstance(value, Scalar) and value.text.startswith("$"):
-            path = self.fact(value, value.text[1:])
-            if path is None:
-                return None
-            if not isinstance(FACTS[path].kind, Count):
-                self.fail(value, f"{path} ({FACTS[path].kind.name}) is no limit", "a limit or a count")
-                return None
-            return Cap(Ref(path), used)
-        limit = self.value(value, Count(unlimited=True))
+        limit = self.required(table, REQUESTED, "caps", lambda value, _: self.limit(value))
         return None if limit is None else Cap(limit, used)
+
+    def limit(self, node: Node) -> Any:
+        if not isinstance(node, Scalar) or not node.text.startswith("$"):
+            return self.value(node, Count(unlimited=True))
+        path = self.fact(node, node.text[1:])
+        if path is None or isinstance(FACTS[path].kind, Count):
+            return None if path is None else Ref(path)
+        self.fail(node, f"{path} ({FACTS[path].kind.name}) is no limit", "a limit or a count")
+        return None
 
     def _listed(self, node: Node) -> list[Node]:
         return node.items if isinstance(node, Sequence) else [node]

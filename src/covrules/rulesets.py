@@ -309,7 +309,7 @@ def _rule_to_data(rule: Rule) -> dict[str, Any]:
     if rule.caps is not None:
         limit = rule.caps.limit
         said = f"${limit.path}" if isinstance(limit, Ref) else FACTS[REQUESTED].kind.plain(limit)
-        data |= {"caps": {REQUESTED: str(said)}, "less": list(rule.caps.less)}
+        data["caps"] = {REQUESTED: str(said)} | ({"less": list(rule.caps.less)} if rule.caps.less else {})
     for key, template in (("advises", rule.advises), ("because", rule.because)):
         if template is not None:
             data[key] = template.text
