@@ -216,7 +216,7 @@ def same_by_all(ruleset, case):
     return expected["statuses"]
 
 
-@pytest.mark.parametrize("payer", ["a" * 65537, "ab!", "\ud800", 'quo"te\\', "\x00", "true", "1", "", "ünïcödé \u2028"])
+@pytest.mark.parametrize("payer", ["a" * 65537, "ab!", 'quo"te\\', "\x00", "true", "1", "", "ünïcödé \u2028"])
 def test_texts_are_compared_whole(payer):
     for other in ("a", "ab", 'quo"te\\', "true", "1"):
         ruleset = one_rule({"plan.payer": other})

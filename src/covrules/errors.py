@@ -1,12 +1,19 @@
 """The errors users meet: each lists every problem found, where it is, what was expected and what to do."""
 
 import difflib
+import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Final
 
 import attrs
 
+MAX_PROBLEMS: Final = 100
+"""How many problems of one file are looked for; whoever has made so many does not read on."""
 _SHOWN = 50
 _WINDOW = 100
+_MAX_PATH = 1_000
+_MAX_KNOWN = 500
 
 
 @attrs.frozen(kw_only=True)
@@ -27,13 +34,13 @@ class Problem:
     source: str | None = None
 
     def __str__(self) -> str:
-        place = [self.file] if self.file else []
+        place = [printable(self.file, _MAX_PATH)] if self.file else []
         if self.line is not None:
             place += [str(self.line), str(self.column)]
         head = ":".join(place)
         subject = f"{self.path}: {self.message}" if self.path else self.message
         lines = [f"{head}: {subject}" if head else subject]
-        if self.source is not None and self.line is not None and self.column is not None:
+        if self.source and self.line is not None and self.column is not None:
             lines += _underlined(self.source, self.line, self.column)
         if self.expected:
             lines.append(f"    expected {self.expected}")
@@ -81,8 +88,9 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     >>> nearest("plan.units_per_vist", ["plan.payer", "plan.units_per_visit"])
     'plan.units_per_visit'
     """
-    found = difflib.get_close_matches(word[:80], list(known), n=1, cutoff=0.6)
-    return found[0] if found else None
+    names = {name.casefold(): name for name in islice(known, _MAX_KNOWN)}
+    found = difflib.get_close_matches(word[:80].casefold(), names, n=1, cutoff=0.6)
+    return names[found[0]] if found else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
@@ -92,8 +100,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
 
 
 def printable(text: str, limit: int = 60) -> str:
-    """Return text from a stranger's file shortened and without control characters."""
-    clean = "".join(ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in text[: limit + 1])
+    """Return text from a stranger's file shortened and without control characters; a tab is a blank."""
+    shown = text[: limit + 1].replace("\t", " ")
+    clean = "".join(ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in shown)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
@@ -110,4 +119,9 @@ def _underlined(source: str, line: int, column: int) -> list[str]:
     start = max(0, column - 1 - _WINDOW // 2) if len(source) > _WINDOW else 0
     shown = printable(source[start : start + _WINDOW], _WINDOW)
     gutter = f"    {line} | "
-    return [gutter + shown, " " * (len(gutter) - 2) + "| " + " " * (column - 1 - start) + "^"]
+    return [gutter + shown, " " * (len(gutter) - 2) + "| " + " " * _width(shown[: column - 1 - start]) + "^"]
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal a text takes: two for wide characters, none for combining ones."""
+    return sum(0 if unicodedata.combining(ch) else 1 + (unicodedata.east_asian_width(ch) in "WF") for ch in text)

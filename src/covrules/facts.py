@@ -2,14 +2,15 @@
 
 import datetime as dt
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
 from operator import attrgetter
 from typing import Annotated, Any, Final, Literal, cast, get_args, get_type_hints
 
 import attrs
 
 from covrules import kinds
-from covrules.errors import FactError, Problem, did_you_mean
+from covrules.errors import MAX_PROBLEMS, FactError, Problem, did_you_mean
 from covrules.kinds import Kind, Unfit
 
 Who = Literal["patient", "doctor", "clinic", "insurer"]
@@ -568,20 +569,36 @@ def _members(group: type[_Group]) -> tuple[tuple[str, str, Kind], ...]:
 
 def problem_with(path: str, kind: Kind, unfit: Unfit, **place: Any) -> Problem:
     """Return the problem of a value that its fact does not take, without the value."""
-    return Problem(path=path, message=f"found {unfit.found}", expected=kind.expected, hint=unfit.hint, **place)
+    hint = None if unfit.telling else unfit.hint
+    return Problem(path=path, message=f"found {unfit.found}", expected=kind.expected, hint=hint, **place)
 
 
 def unknown_fact(name: object, within: str | None = None, **place: Any) -> Problem:
     """Return the problem of a name that is no fact's; it is repeated only if it looks like one."""
-    known = [f.name for f in FACTS.values() if f.group == within] if within else list(GROUPS)
+    known = _names(within)
     what = f"fact of {within}" if within else "group of facts"
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         return Problem(
             path=within, message=f"a name that is no {what}", expected=f"one of: {', '.join(known)}", **place
         )
     path = f"{within}.{name}" if within else name
-    hint = did_you_mean(name, known) or f"the names are: {', '.join(known)}"
+    if path in FACTS:
+        group, _, inner = path.partition(".")
+        hint = f"facts stand in their groups: {inner} under {group}"
+    else:
+        near = did_you_mean(name, known) or did_you_mean(path, FACTS)
+        hint = near or f"the names are: {', '.join(known)}"
     return Problem(path=path, message=f"there is no such {what}", hint=hint, **place)
+
+
+def _names(within: str | None) -> list[str]:
+    return [f.name for f in FACTS.values() if f.group == within] if within else list(GROUPS)
+
+
+def _strangers(names: Iterable[object], within: str | None) -> list[Problem]:
+    known = _names(within)
+    unknown = (name for name in names if name not in known)
+    return [unknown_fact(name, within) for name in islice(unknown, MAX_PROBLEMS)]
 
 
 def case_from_dict(data: Mapping[str, Any]) -> Case:
@@ -596,19 +613,17 @@ def case_from_dict(data: Mapping[str, Any]) -> Case:
     if not isinstance(data, Mapping):
         raise FactError([Problem(message=f"found {kinds.describe(data)}", expected="a mapping of groups of facts")])
     groups: dict[str, Any] = {}
-    problems: list[Problem] = []
-    for group, values in data.items():
-        cls = GROUPS.get(group) if isinstance(group, str) else None
-        if cls is None:
-            problems.append(unknown_fact(group))
-        elif values is None:
+    problems = _strangers(data, None)
+    for group, cls in GROUPS.items():
+        values = data.get(group)
+        if values is None:
             continue
-        elif not isinstance(values, Mapping):
+        if not isinstance(values, Mapping):
             found = f"found {kinds.describe(values)}"
             problems.append(Problem(path=group, message=found, expected="a mapping of facts to values"))
         else:
-            known = {name: value for name, value in values.items() if f"{group}.{name}" in FACTS}
-            problems += [unknown_fact(name, group) for name in values if name not in known]
+            known = {name: values[name] for _, name, _ in _members(cls) if name in values}
+            problems += _strangers(values, group) if len(known) < len(values) else []
             try:
                 groups[group] = cls(**known)
             except FactError as error:

@@ -85,12 +85,16 @@ _WORDS: Final = {"open": OPEN, "never": NEVER}
 
 
 class Unfit(Exception):
-    """A value its kind does not take; says what was found (never the value) and, if clear, the right word."""
+    """A value its kind does not take; says what was found (never the value) and, if clear, the right word.
 
-    def __init__(self, found: str, hint: str | None = None) -> None:
+    Where `telling`, the hint lets the value be guessed, so it is for authors of rulesets only.
+    """
+
+    def __init__(self, found: str, hint: str | None = None, telling: bool = False) -> None:
         super().__init__(found)
         self.found = found
         self.hint = hint
+        self.telling = telling
 
 
 def describe(value: object) -> str:
@@ -98,9 +102,10 @@ def describe(value: object) -> str:
     names: dict[type, str] = {
         bool: "true or false", int: "a number", float: "a decimal number", str: "text", list: "a list",
         dict: "a mapping", dt.datetime: "a date with a time", dt.date: "a date", tuple: "a list", set: "a set",
-        frozenset: "a set",
+        frozenset: "a set", type(None): "nothing", _Unlimited: "the word unlimited", _FarDate: "the word open or never",
+        _Anything: "the word any",
     }  # fmt: skip
-    return names.get(type(value), "something else")
+    return names.get(type(value)) or f"a value of type {type(value).__name__}"
 
 
 @attrs.frozen
@@ -192,7 +197,7 @@ class Count(Kind):
 
     @property
     def expected(self) -> str:
-        return f"a whole number from {self.least}" + (" or unlimited" if self.unlimited else "")
+        return f"a whole number, {self.least} or more" + (", or unlimited" if self.unlimited else "")
 
     @property
     def low(self) -> int:
@@ -206,7 +211,7 @@ class Count(Kind):
         if self.unlimited and (value is UNLIMITED or (type(value) in (int, str) and value in (UNLIMITED, "unlimited"))):
             return UNLIMITED
         if type(value) is not int:
-            raise Unfit("the word unlimited" if value is UNLIMITED else describe(value))
+            raise Unfit("the word unlimited" if type(value) is str and value == "unlimited" else describe(value))
         if value < 0:
             raise Unfit("a negative number")
         if not self.least <= value <= MAX_COUNT:
@@ -249,9 +254,11 @@ class Text(Kind):
     expected = "text"
 
     def parse(self, value: Any) -> str:
-        if type(value) is str:
-            return value
-        raise Unfit(describe(value))
+        if type(value) is not str:
+            raise Unfit(describe(value))
+        if _SURROGATE.search(value):
+            raise Unfit("text with half a character (a lone surrogate)")
+        return value
 
 
 @attrs.frozen
@@ -358,7 +365,7 @@ class Enum(Kind):
             raise Unfit(describe(value))
         if value not in self.values:
             close = nearest(value, self.values)
-            raise Unfit("a word that is not among them", f"did you mean {close}?" if close else None)
+            raise Unfit("a word that is not among them", f"did you mean {close}?" if close else None, telling=True)
         return value
 
     def words(self, value: Any) -> str:
@@ -389,14 +396,14 @@ class SetOf(Kind):
         return self._collect(value, self.of.read)
 
     def _collect(self, value: Any, each: Callable[[Any], str]) -> Collection[str]:
-        if self.any and (value is ANY or value == "any"):
+        if self.any and (value is ANY or (type(value) is str and value == "any")):
             return ANY
         if not isinstance(value, (list, tuple, set, frozenset)):
             raise Unfit(describe(value))
         try:
             return frozenset([each(element) for element in value])
         except Unfit as unfit:
-            raise Unfit(f"a list with {unfit.found}", unfit.hint) from None
+            raise Unfit(f"a list with {unfit.found}", unfit.hint, unfit.telling) from None
 
     def plain(self, value: Any) -> Any:
         return "any" if value is ANY else [self.of.plain(element) for element in self._listed(value)]
@@ -415,13 +422,17 @@ class SetOf(Kind):
 
 def _whole(value: Any) -> Any:
     if type(value) is str and _NUMBER.fullmatch(value):
+        if len(value) > _MAX_DIGITS:
+            raise Unfit("a number that is too large")
         return int(value)
     if type(value) is str and value != "unlimited":
         raise Unfit("text that is not a whole number")
     return value
 
 
-_NUMBER = re.compile(r"-?[0-9]{1,15}")
+_MAX_DIGITS = 15
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_NUMBER = re.compile(r"-?[0-9]+")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CODES = {
     "ICD-10-CM": (

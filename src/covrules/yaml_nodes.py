@@ -1,17 +1,46 @@
 """YAML text to nodes that know their line and column; a stranger's file can neither run, grow nor nest away."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 import attrs
 import yaml
 
-from covrules.errors import Problem, printable
+from covrules.errors import Problem
 
 MAX_BYTES: Final = 1_000_000
 """The largest file read; the largest shipped one has less than a tenth of that."""
 MAX_DEPTH: Final = 40
 MAX_NODES: Final = 200_000
+
+_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_BARRED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+_QUOTE: Final = "put quotes around text that"
+_ENTRIES: Final = f"part entries by commas, and {_QUOTE} has , : {{ }} [ ] in it"
+
+# A part of what YAML's parsers say, what it means to an author, and what to do; the first that fits.
+_MISTAKES: Final = (
+    ("tab character", "a tab where only blanks may stand", "indent with blanks"),
+    ("any token", "a character that nothing can begin with", f"{_QUOTE} begins with it"),
+    ("mapping values", "a colon that follows no key", f"{_QUOTE} has a colon in it; indent keys of a mapping alike"),
+    ("simple key", "a key without a value", "write `key: value`, with a blank after the colon"),
+    ("end of stream", "a quote that is never closed", None),
+    ("quoted scalar", "a backslash that begins no character", "between single quotes a backslash is just that"),
+    ("block scalar", "text beside | or >", "begin it on the next line"),
+    ("alias", "a * that begins no text", f"{_QUOTE} begins with it"),
+    ("anchor", "a & that begins no text", f"{_QUOTE} begins with it"),
+    ("tag", "a ! that begins no text", f"{_QUOTE} begins with it"),
+    ("flow mapping", "braces that do not go on or close here", _ENTRIES),
+    ("flow sequence", "brackets that do not go on or close here", _ENTRIES),
+    ("sequence entries", "a list that begins beside its key", "begin each - on a line of its own"),
+    ("block mapping", "no key where one was expected", f"indent keys alike; {_QUOTE} has quotes or braces in it"),
+    ("block collection", "no - where one was expected", "indent every - of a list alike"),
+    ("document start", "text after the end of the document", "write one mapping of keys to values"),
+    ("node content", "a sign where a value was expected", f"{_QUOTE} begins with it"),
+)
+_FOUND_LATE: Final = ("simple key", "end of stream")
 
 
 @attrs.frozen
@@ -65,36 +94,59 @@ class Unreadable(Exception):
 def decode(data: bytes, file: str) -> str:
     """Return the text of a file; raises Unreadable where it is too large or not UTF-8."""
     if len(data) > MAX_BYTES:
-        raise Unreadable(_problem(file, 1, 1, f"the file is larger than {MAX_BYTES:,} bytes", "a ruleset or a case"))
+        raise Unreadable(_problem(file, 1, 1, f"the file is larger than {MAX_BYTES:,} bytes"))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = data[: error.start]
-        line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
-        raise Unreadable(_problem(file, line, column, "a byte that is not text", "text in UTF-8")) from None
+        line, column = _place(error.object[: error.start].decode())
+        hint = "it looks like UTF-16: save it as UTF-8" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else None
+        raise Unreadable(_problem(file, line, column, "a byte that is not text", "text in UTF-8", hint)) from None
+
+
+def lines(text: str) -> list[str]:
+    """Return the lines of a text as YAML counts them."""
+    return _BREAK.split(text)
 
 
 def read(text: str, file: str) -> Node:
     """Return the one document of a text; raises Unreadable with the place where reading stopped."""
+    if barred := _BARRED.search(text):
+        message = f"a character that YAML does not allow (U+{ord(barred[0]):04X})"
+        raise Unreadable(_problem(file, *_place(text[: barred.start()]), message, "text in UTF-8"))
     try:
         return _build(_events(text), file)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        said = " ".join(filter(None, (error.context, error.problem)))
-        raise Unreadable(_problem(file, line, column, f"not readable as YAML: {printable(said, 200)}")) from None
-    except yaml.reader.ReaderError as error:
-        before = text[: error.position] if isinstance(error.position, int) else ""
-        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
-        raise Unreadable(_problem(file, line, column, "a character that YAML does not allow", "text")) from None
+        raise Unreadable(_mistake(error, text, file)) from None
+
+
+def _mistake(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
+    """Return the problem in words of our own: those of YAML's parsers differ, and may repeat what was read."""
+    said = f"{error.context} {error.problem}".partition(", but ")[0]
+    late = any(sign in said for sign in _FOUND_LATE)
+    mark = (error.context_mark if late else error.problem_mark) or error.problem_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    if "any token" in said and lines(text)[line - 1][column - 1 : column] == "\t":
+        said = "tab character"
+    for sign, message, hint in _MISTAKES:
+        if sign in said:
+            return _problem(file, line, column, f"not readable as YAML: {message}", hint=hint)
+    return _problem(file, line, column, "not readable as YAML")
 
 
 def _events(text: str) -> Iterator[Any]:
     return yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
-def _problem(file: str, line: int, column: int, message: str, expected: str | None = None) -> Problem:
-    return Problem(file=file, line=line, column=column, message=message, expected=expected)
+def _place(before: str) -> tuple[int, int]:
+    """Return the line and column of what follows a text."""
+    above = lines(before)
+    return len(above), len(above[-1]) + 1
+
+
+def _problem(
+    file: str, line: int, column: int, message: str, expected: str | None = None, hint: str | None = None
+) -> Problem:
+    return Problem(file=file, line=line, column=column, message=message, expected=expected, hint=hint)
 
 
 def _build(events: Iterator[Any], file: str) -> Node:
@@ -103,8 +155,9 @@ def _build(events: Iterator[Any], file: str) -> Node:
     open_: list[Sequence | Mapping] = []
     keys: list[Scalar | None] = []
 
-    def refuse(event: Any, message: str, expected: str | None = None) -> Unreadable:
-        return Unreadable(_problem(file, event.start_mark.line + 1, event.start_mark.column + 1, message, expected))
+    def refuse(event: Any, message: str, expected: str | None = None, hint: str | None = None) -> Unreadable:
+        mark = event.start_mark
+        return Unreadable(_problem(file, mark.line + 1, mark.column + 1, message, expected, hint))
 
     def place(node: Node, event: Any) -> None:
         if not open_:
@@ -117,26 +170,25 @@ def _build(events: Iterator[Any], file: str) -> Node:
             holder.items.append((key, node))
             keys[-1] = None
         elif not isinstance(node, Scalar):
-            raise refuse(event, "a list or mapping as a key", "a name as the key")
+            raise refuse(event, "a list or mapping as a key", "a name as the key", f"{_QUOTE} begins with {{ or [")
         else:
             keys[-1] = node
 
     for count, event in enumerate(events):
         if count > MAX_NODES:
-            raise refuse(event, f"more than {MAX_NODES:,} entries", "a ruleset or a case")
+            raise refuse(event, f"more than {MAX_NODES:,} entries in one file")
         if isinstance(event, yaml.AliasEvent):
-            raise refuse(event, "an alias (*)", "the thing itself, written out")
+            raise refuse(event, "an alias (*)", "the thing itself, written out", f"{_QUOTE} begins with *")
         if getattr(event, "anchor", None) is not None:
-            raise refuse(event, "an anchor (&)", "text without anchors")
-        if getattr(event, "tag", None) is not None and isinstance(event, yaml.NodeEvent):
-            raise refuse(event, "a tag (!)", "text without tags")
-        line = event.start_mark.line + 1 if event.start_mark else 1
-        column = event.start_mark.column + 1 if event.start_mark else 1
+            raise refuse(event, "an anchor (&)", "text without anchors", f"{_QUOTE} begins with &")
+        if getattr(event, "tag", None) is not None:
+            raise refuse(event, "a tag (!)", "text without tags", f"{_QUOTE} begins with !")
+        line, column = event.start_mark.line + 1, event.start_mark.column + 1
         if isinstance(event, yaml.ScalarEvent):
             place(Scalar(event.value, event.style is None or event.style == "", line, column), event)
         elif isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
             if len(open_) == MAX_DEPTH:
-                raise refuse(event, f"nested more than {MAX_DEPTH} deep", "a flatter text")
+                raise refuse(event, f"nested more than {MAX_DEPTH} deep")
             made = (Sequence if isinstance(event, yaml.SequenceStartEvent) else Mapping)([], line, column)
             place(made, event)
             open_.append(made)
@@ -145,7 +197,7 @@ def _build(events: Iterator[Any], file: str) -> Node:
             open_.pop()
             keys.pop()
         elif isinstance(event, yaml.DocumentStartEvent) and documents:
-            raise refuse(event, "a second document", "one document in a file")
+            raise refuse(event, "a second document", "one document in a file", "leave out the line ---")
     if not documents:
         raise Unreadable(_problem(file, 1, 1, "the file is empty", "a mapping"))
     return documents[0]
