@@ -220,6 +220,13 @@ def test_texts_from_strangers_are_not_markup_on_a_terminal():
     console.file.close()
 
 
+def test_texts_from_strangers_cannot_steer_a_terminal():
+    made = ruleset({"requires": {"visit.purpose": "treatment"}, "because": "Red \x1b[31m{plan.payer}"})
+    said = made.evaluate(Case(plan=Plan(payer="\x1b]0;title\x07"), visit=Visit(purpose="wellness"))).explain()
+    assert "\x1b" not in said
+    assert "\x07" not in said
+
+
 def test_the_explanation_reads_top_down():
     case = Case(
         plan=Plan(units_per_visit=4, unit_minutes=15),

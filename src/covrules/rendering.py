@@ -2,12 +2,13 @@
 
 import html
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
 import attrs
 
 from covrules.conditions import OPERATORS, AllOf, AnyOf, Condition, Not, Ref, Test
+from covrules.errors import printable
 from covrules.facts import FACTS
 from covrules.rulesets import REQUESTED, Cap, Rule, Ruleset
 from covrules.verdicts import Coverage, Finding, Verdict
@@ -42,13 +43,22 @@ _ENGINES: Final = {
 _WIDTH: Final = 96
 
 
+def _shown(text: str) -> str:
+    """Return the text without what could steer a terminal: rulesets and cases come from strangers."""
+    return printable(text, len(text))
+
+
+def _all_shown(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(map(_shown, texts))
+
+
 @attrs.frozen
 class Line:
     """One thing said, with the smaller things said of it."""
 
     mark: Mark
-    text: str
-    details: tuple[str, ...] = ()
+    text: str = attrs.field(converter=_shown)
+    details: tuple[str, ...] = attrs.field(default=(), converter=_all_shown)
 
 
 @attrs.frozen
