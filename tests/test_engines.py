@@ -9,6 +9,7 @@ import threading
 
 import attrs
 import pytest
+from benchmarks.cases import case_data
 from hypothesis import given, settings
 
 import covrules
@@ -65,8 +66,11 @@ def test_engines_agree_with_the_reference_over_200_000_pairs():
 def test_engines_agree_on_the_base_ruleset():
     rnd = random.Random(7)
     paths = generators.needed(BASE)
-    for _ in range(400):
-        case, stage = generators.case(rnd, paths), rnd.choice(STAGES)
+    cases = [generators.case(rnd, paths) for _ in range(200)] + [case_from_dict(data) for data in case_data(300)]
+    coverages = {BASE.evaluate(case, engine="compiled").coverage for case in cases}
+    assert coverages == {"covered", "partial", "not-covered", "undetermined"}
+    for case in cases:
+        stage = rnd.choice(STAGES)
         expected = reference.verdict(BASE, case, stage)
         for engine in ENGINES:
             assert reference.said_by(BASE.evaluate(case, stage=stage, engine=engine)) == expected

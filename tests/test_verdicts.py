@@ -221,7 +221,7 @@ def test_texts_from_strangers_are_not_markup_on_a_terminal():
 
 
 def test_texts_from_strangers_cannot_steer_a_terminal():
-    made = ruleset({"requires": {"visit.purpose": "treatment"}, "because": "Red \x1b[31m{plan.payer}"})
+    made = ruleset({"requires": {"visit.purpose": "treatment"}, "because": "It is {plan.payer}"})
     said = made.evaluate(Case(plan=Plan(payer="\x1b]0;title\x07"), visit=Visit(purpose="wellness"))).explain()
     assert "\x1b" not in said
     assert "\x07" not in said

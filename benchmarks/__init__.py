@@ -1,0 +1,1 @@
+"""How fast covrules is, as a ratio to the same decisions written by hand."""
