@@ -1,13 +1,16 @@
 """A case from a file: YAML, where text is read as each fact's type, or JSON, where types are strict."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
+import attrs
+
 from covrules import yaml_nodes
-from covrules.errors import FactError, Problem
+from covrules.errors import MAX_PROBLEMS, FactError, Problem
 from covrules.facts import FACTS, GROUPS, Case, case_from_dict, problem_with, unknown_fact
 from covrules.kinds import Unfit
-from covrules.yaml_nodes import Mapping, Node, Scalar, Sequence
+from covrules.yaml_nodes import Mapping, Node, Scalar, Sequence, Unreadable
 
 
 def read_case(data: bytes, file: str) -> Case:
@@ -20,76 +23,145 @@ def read_case(data: bytes, file: str) -> Case:
         text = yaml_nodes.decode(data, file)
         yaml_named = file.endswith((".yaml", ".yml"))
         if file.endswith(".json") or (not yaml_named and text.lstrip().startswith("{")):
-            return case_from_dict(_json(text, file))
-        return _case(yaml_nodes.read(text, file), file)
-    except yaml_nodes.Unreadable as unreadable:
+            return _json_case(text, file)
+        return _yaml_case(yaml_nodes.read(text, file), file)
+    except Unreadable as unreadable:
         raise FactError([unreadable.problem]) from None
 
 
-def _json(text: str, file: str) -> Any:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        table = dict(pairs)
-        if len(table) < len(pairs):
-            raise FactError(
-                [Problem(file=file, message="a name comes twice in one mapping", expected="each name once")]
-            )
-        return table
-
+def _json_case(text: str, file: str) -> Case:
     try:
-        return json.loads(text, object_pairs_hook=unique)
+        return case_from_dict(json.loads(text, object_pairs_hook=_unique, parse_int=_integer))
     except json.JSONDecodeError as error:
         wrong = Problem(file=file, line=error.lineno, column=error.colno, message=f"not readable as JSON: {error.msg}")
         raise FactError([wrong]) from None
-    except FactError:
-        raise
-    except (RecursionError, ValueError):
-        raise FactError(
-            [Problem(file=file, message="nested too deep, or a number too long", expected="a case")]
-        ) from None
+    except RecursionError:
+        raise FactError([Problem(file=file, line=1, column=1, message="nested too deep")]) from None
+    except _Twice:
+        root = _nodes(text, file)
+        if root is not None:
+            _yaml_case(root, file)
+        raise FactError([Problem(file=file, line=1, column=1, message="a name comes twice in one mapping")]) from None
+    except FactError as error:
+        places = _places(_nodes(text, file))
+        raise FactError(sorted((_placed(p, places, file) for p in error.problems), key=_by_place)) from None
 
 
-def _case(root: Node, file: str) -> Case:
-    problems: list[Problem] = []
-    groups: dict[str, dict[str, Any]] = {}
+class _Twice(Exception):
+    """A name that comes twice in one mapping of JSON."""
 
-    def place(node: Node) -> dict[str, Any]:
-        return {"file": file, "line": node.line, "column": node.column}
 
-    def entries(node: Node, what: str) -> list[tuple[Scalar, Node]]:
-        if isinstance(node, Scalar) and node.null:
-            return []
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        raise _Twice
+    return table
+
+
+def _integer(digits: str) -> int:
+    # Python refuses to read thousands of digits; the first twenty are too large for any fact already.
+    return int(digits[:20])
+
+
+def _nodes(text: str, file: str) -> Node | None:
+    """Return JSON as nodes that know their places; None for the little of it that is no YAML."""
+    try:
+        return yaml_nodes.read(text, file)
+    except Unreadable:
+        return None
+
+
+def _places(root: Node | None) -> dict[str, Node]:
+    places: dict[str, Node] = {}
+    for group, facts in root.items if isinstance(root, Mapping) else ():
+        places[group.text] = facts if group.text in GROUPS else group
+        for name, value in facts.items if isinstance(facts, Mapping) else ():
+            path = f"{group.text}.{name.text}"
+            places[path] = value if path in FACTS else name
+    return places
+
+
+def _placed(problem: Problem, places: dict[str, Node], file: str) -> Problem:
+    node = places.get(problem.path or "")
+    line, column = (node.line, node.column) if node is not None else (1, 1)
+    return attrs.evolve(problem, file=file, line=line, column=column)
+
+
+def _by_place(problem: Problem) -> tuple[int, int]:
+    return problem.line or 0, problem.column or 0
+
+
+def _yaml_case(root: Node, file: str) -> Case:
+    reader = _Reader(file)
+    groups: dict[str, Any] = {}
+    for group, facts in reader.entries(root, None):
+        values = dict(reader.values(facts, group))
+        if not reader.problems:
+            groups[group] = GROUPS[group](**values)
+    if reader.problems:
+        raise FactError(sorted(reader.problems, key=_by_place))
+    return Case(**groups)
+
+
+class _Reader:
+    """Reads nodes into facts, and notes what is wrong."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+
+    def place(self, node: Node) -> dict[str, Any]:
+        return {"file": self.file, "line": node.line, "column": node.column}
+
+    def entries(self, node: Node, group: str | None) -> Iterator[tuple[str, Node]]:
+        """Yield the groups of a case, or the facts of a group, by name; a name that comes twice, once."""
         if not isinstance(node, Mapping):
-            problems.append(
-                Problem(message=f"{what} is no mapping", expected="a mapping of names to values", **place(node))
-            )
-            return []
-        for key, first in yaml_nodes.duplicates(node):
-            problems.append(
-                Problem(message="a name comes twice", hint=f"it is there first in line {first.line}", **place(key))
-            )
-        return node.items
+            if group is None or not _null(node):
+                expected = "a mapping of facts to values" if group else "a mapping of groups of facts"
+                wrong = Problem(path=group, message=f"found {_shape(node)}", expected=expected, **self.place(node))
+                self.problems.append(wrong)
+            return
+        again = {id(key): first.line for key, first in yaml_nodes.duplicates(node)}
+        for key, value in node.items:
+            path = f"{group}.{key.text}" if group else key.text
+            known = path in (FACTS if group else GROUPS)
+            if len(self.problems) >= MAX_PROBLEMS:
+                return
+            if id(key) in again:
+                hint = f"it is there first in line {again[id(key)]}"
+                named = path if known else None
+                self.problems.append(Problem(path=named, message="this name comes twice", hint=hint, **self.place(key)))
+            elif known:
+                yield key.text, value
+            else:
+                self.problems.append(unknown_fact(key.text, group, **self.place(key)))
 
-    for group, facts in entries(root, "the case"):
-        if group.text not in GROUPS:
-            problems.append(unknown_fact(group.text, **place(group)))
-            continue
-        for name, node in entries(facts, group.text):
-            fact = FACTS.get(f"{group.text}.{name.text}")
-            if fact is None:
-                problems.append(unknown_fact(name.text, group.text, **place(name)))
-            elif not (isinstance(node, Scalar) and node.null):
+    def values(self, node: Node, group: str) -> Iterator[tuple[str, Any]]:
+        """Yield the known facts of a group with their values."""
+        for name, value in self.entries(node, group):
+            fact = FACTS[f"{group}.{name}"]
+            if not _null(value):
                 try:
-                    groups.setdefault(group.text, {})[fact.name] = fact.kind.read(_texts(node))
+                    yield name, fact.kind.read(_texts(value))
                 except Unfit as unfit:
-                    problems.append(problem_with(fact.path, fact.kind, unfit, **place(node)))
-    if problems:
-        raise FactError(problems)
-    return Case(**{group: GROUPS[group](**values) for group, values in groups.items()})  # type: ignore[arg-type]
+                    self.problems.append(problem_with(fact.path, fact.kind, unfit, **self.place(value)))
+
+
+def _null(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.null
+
+
+def _shape(node: Node) -> str:
+    if isinstance(node, Scalar):
+        return "nothing" if node.null else "text"
+    return "a list" if isinstance(node, Sequence) else "a mapping"
 
 
 def _texts(node: Node) -> Any:
     if isinstance(node, Scalar):
         return node.text
-    if isinstance(node, Sequence) and all(isinstance(item, Scalar) for item in node.items):
-        return [item.text for item in node.items if isinstance(item, Scalar)]
-    raise Unfit("a mapping" if isinstance(node, Mapping) else "a list of more than plain values")
+    items = node.items if isinstance(node, Sequence) else []
+    texts = [item.text for item in items if isinstance(item, Scalar) and not item.null]
+    if isinstance(node, Mapping) or len(texts) < len(items):
+        raise Unfit("a mapping" if isinstance(node, Mapping) else "a list of more than plain values")
+    return texts

@@ -211,7 +211,7 @@ class Count(Kind):
         if self.unlimited and (value is UNLIMITED or (type(value) in (int, str) and value in (UNLIMITED, "unlimited"))):
             return UNLIMITED
         if type(value) is not int:
-            raise Unfit("the word unlimited" if type(value) is str and value == "unlimited" else describe(value))
+            raise Unfit(describe(value))
         if value < 0:
             raise Unfit("a negative number")
         if not self.least <= value <= MAX_COUNT:

@@ -8,13 +8,14 @@ import attrs
 
 from covrules import conditions, yaml_nodes
 from covrules.conditions import AllOf, AnyOf, Condition, Mistyped, Not, Ref
-from covrules.errors import Problem, RulesetError, did_you_mean, one_of, printable
+from covrules.errors import MAX_PROBLEMS, Problem, RulesetError, did_you_mean, nearest, one_of, printable
 from covrules.facts import FACTS, Who
-from covrules.kinds import Count, Date, Unfit
+from covrules.kinds import Count, Date, Kind, Unfit
 from covrules.rulesets import (
     LAYERS,
     REQUESTED,
     STAGES,
+    STATUSES,
     Cap,
     Denial,
     Example,
@@ -35,6 +36,7 @@ _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _CARC = re.compile(r"[A-Z]{0,2}[0-9]{1,3}")
 _RARC = re.compile(r"[MN]A?[0-9]{1,3}")
 _URL = re.compile(r"https?://[^\s\"'<>]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _WHO: Final[tuple[Who, ...]] = ("patient", "doctor", "clinic", "insurer")
 _FILE_KEYS = ("schema", "id", "title", "status", "version", "sources", "rules")
 _KIND_KEYS = ("requires", "caps", "advises")
@@ -42,6 +44,7 @@ _RULE_KEYS = (
     "id", "title", *_KIND_KEYS, "applies", "unless", "layer", "from", "because", "remedy", "denial", "cites",
     "examples",
 )  # fmt: skip
+_CONDITION = "a mapping of facts to tests, or all, any or not"
 
 T = TypeVar("T")
 
@@ -49,25 +52,29 @@ T = TypeVar("T")
 def read_ruleset(data: bytes, file: str) -> Ruleset:
     """Return the ruleset of a file's bytes; `file` is what errors and findings call it.
 
-    Raises RulesetError listing everything wrong, each with line, column and the line itself.
+    Raises RulesetError listing everything wrong (up to a hundred things), each with line, column and the line itself.
     """
-    text = ""
     try:
-        text = yaml_nodes.decode(data, file)
-        root = yaml_nodes.read(text, file)
+        root = yaml_nodes.read(yaml_nodes.decode(data, file), file)
     except yaml_nodes.Unreadable as unreadable:
-        raise RulesetError(_with_source([unreadable.problem], text)) from None
+        raise RulesetError(_with_source([unreadable.problem], data)) from None
     reader = _Reader(file)
-    ruleset = reader.ruleset(root)
-    if ruleset is None or reader.problems:
-        ordered = sorted(reader.problems, key=lambda p: (p.line or 0, p.column or 0))
-        raise RulesetError(_with_source(ordered, text))
+    try:
+        ruleset = reader.ruleset(root)
+    except _Enough:
+        ruleset = None
+    if ruleset is None:
+        raise RulesetError(_with_source(sorted(reader.problems, key=lambda p: (p.line or 0, p.column or 0)), data))
     return ruleset
 
 
-def _with_source(problems: Iterable[Problem], text: str) -> list[Problem]:
-    lines = re.split(r"\r\n|[\n\r\x85\u2028\u2029]", text)
+def _with_source(problems: Iterable[Problem], data: bytes) -> list[Problem]:
+    lines = yaml_nodes.lines(data[: yaml_nodes.MAX_BYTES].decode("utf-8-sig", "replace"))
     return [attrs.evolve(p, source=lines[p.line - 1] if p.line and p.line <= len(lines) else None) for p in problems]
+
+
+class _Enough(Exception):
+    """So many problems are noted that it is of no use to read on."""
 
 
 class _Reader:
@@ -76,9 +83,13 @@ class _Reader:
     def __init__(self, file: str) -> None:
         self.file = file
         self.problems: list[Problem] = []
-        self.sources: dict[str, Source] = {}
+        self.sources: dict[str, Source] | None = {}
+        self.rule_lines: dict[str, int] = {}
+        self.misnamed: dict[int, set[str | None]] = {}
 
     def fail(self, node: Node, message: str, expected: str | None = None, hint: str | None = None) -> None:
+        if len(self.problems) == MAX_PROBLEMS:
+            raise _Enough
         self.problems.append(
             Problem(
                 file=self.file,
@@ -92,32 +103,45 @@ class _Reader:
 
     # --- shapes ---------------------------------------------------------------------------------------------
 
-    def mapping(self, node: Node, what: str, known: tuple[str, ...] | None = None) -> Mapping | None:
+    def mapping(
+        self, node: Node, what: str, known: tuple[str, ...] | None = None, expected: str = "a mapping"
+    ) -> Mapping | None:
         """Return the node if it is a mapping; note keys that come twice or are not known."""
         if not isinstance(node, Mapping):
-            self.fail(node, f"{what} is {_shape(node)}", "a mapping")
+            self.fail(node, f"{what} is {_shape(node)}", expected)
             return None
-        for key, first in yaml_nodes.duplicates(node):
-            self.fail(key, f"{printable(key.text)} comes twice", hint=f"it is there first in line {first.line}")
+        again = {id(key): first.line for key, first in yaml_nodes.duplicates(node)}
         for key, _ in node.items:
-            if known is not None and key.text not in known:
-                hint = did_you_mean(key.text, known)
-                self.fail(key, f"{what} has no key {printable(key.text)}", None if hint else one_of(known), hint)
+            if id(key) in again:
+                self.fail(key, f"{_said(key.text)} comes twice", hint=f"it is there first in line {again[id(key)]}")
+            elif known is not None and key.text not in known:
+                near = nearest(key.text, known)
+                self.misnamed.setdefault(id(node), set()).add(near)
+                self.fail(key, f"{what} has no key {_said(key.text)}", *_instead(near, one_of(known)))
         return node
 
-    def sequence(self, node: Node, what: str) -> list[Node]:
+    def excused(self, node: Mapping, *keys: str) -> bool:
+        """Return whether keys that are missing may be there under a wrong name, which is noted already."""
+        meant = self.misnamed.get(id(node), set())
+        return None in meant or not meant.isdisjoint(keys)
+
+    def sequence(self, node: Node, what: str, expected: str = "a list") -> list[Node]:
         if isinstance(node, Sequence):
             return node.items
-        self.fail(node, f"{what} is {_shape(node)}", "a list")
+        self.fail(node, f"{what} is {_shape(node)}", expected)
         return []
 
     def text(self, node: Node, what: str, pattern: re.Pattern[str] | None = None, expected: str = "text") -> str | None:
-        if not isinstance(node, Scalar) or node.null or not node.text.strip():
+        if not isinstance(node, Scalar):
+            self.fail(node, f"{what} is {_shape(node)}", expected, "put quotes around text that begins with { or [")
+        elif node.null or not node.text.strip():
             self.fail(node, f"{what} is {_shape(node)}", expected)
         elif len(node.text) > MAX_TEXT:
             self.fail(node, f"{what} has {len(node.text):,} characters", f"at most {MAX_TEXT:,}")
+        elif control := _CONTROL.search(node.text):
+            self.fail(node, f"{what} has a control character (U+{ord(control[0]):04X})", expected)
         elif pattern is not None and not pattern.fullmatch(node.text):
-            self.fail(node, f"{printable(node.text)} cannot be {what}", expected)
+            self.fail(node, f"{_said(node.text)} cannot be {what}", expected)
         else:
             return node.text
         return None
@@ -126,15 +150,16 @@ class _Reader:
         text = self.text(node, what, expected=one_of(words))
         if text is None or text in words:
             return text
-        self.fail(node, f"{printable(text)} cannot be {what}", one_of(words), did_you_mean(text, words))
+        self.fail(node, f"{_said(text)} cannot be {what}", one_of(words), did_you_mean(text, words))
         return None
 
     def required(self, node: Mapping, key: str, what: str, read: Callable[[Node, str], T | None]) -> T | None:
         value = node.get(key)
-        if value is None:
+        if value is not None:
+            return read(value, f"the {key} of {what}")
+        if not self.excused(node, key):
             self.fail(node, f"{what} has no {key}", f"the key {key}")
-            return None
-        return read(value, f"the {key} of {what}")
+        return None
 
     def optional(self, node: Mapping, key: str, read: Callable[[Node], T | None]) -> T | None:
         value = node.get(key)
@@ -146,21 +171,22 @@ class _Reader:
     # --- the file -------------------------------------------------------------------------------------------
 
     def ruleset(self, root: Node) -> Ruleset | None:
-        node = self.mapping(root, "the ruleset", _FILE_KEYS)
+        node = self.mapping(root, "the ruleset", _FILE_KEYS, f"a mapping with {', '.join(_FILE_KEYS)}")
         if node is None:
             return None
         schema = self.required(node, "schema", "the ruleset", self.text)
         if schema not in (None, SCHEMA):
-            self.fail(node.get("schema") or node, f"{printable(schema or '')} is not a schema read here", SCHEMA)
+            self.fail(node.get("schema") or node, f"{_said(schema or '')} is not a schema read here", SCHEMA)
         id_ = self.required(node, "id", "the ruleset", self.identifier)
         title = self.required(node, "title", "the ruleset", self.text)
         version = self.required(node, "version", "the ruleset", self.text)
         statuses = ("illustrative", "sourced")
         status: Any = self.required(node, "status", "the ruleset", lambda n, what: self.choice(n, what, statuses))
+        self.sources = {} if not self.excused(node, "sources") else None
         self.optional(node, "sources", self.read_sources)
         rules = self.optional(node, "rules", self.rules) or ()
         if status == "sourced":
-            self.check_sourced(node, rules)
+            self.check_sourced(node.get("rules"))
         if self.problems:
             return None
         return Ruleset(
@@ -169,97 +195,97 @@ class _Reader:
             version=version or "",
             status=status or "illustrative",
             rules=rules,
-            sources=self.sources,
+            sources=self.sources or {},
             place=Place(self.file, node.line),
         )
 
-    def check_sourced(self, root: Mapping, rules: tuple[Rule, ...]) -> None:
-        nodes = root.get("rules")
-        if isinstance(nodes, Sequence) and len(nodes.items) == len(rules):
-            for node, rule in zip(nodes.items, rules, strict=True):
-                if not rule.cites:
-                    self.fail(node, f"{rule.id} cites nothing", "cites, as the ruleset's status is sourced")
+    def check_sourced(self, rules: Node | None) -> None:
+        for node in rules.items if isinstance(rules, Sequence) else ():
+            cites = node.get("cites") if isinstance(node, Mapping) else node
+            if cites is None and isinstance(node, Mapping) and self.excused(node, "cites"):
+                continue
+            if cites is None or (isinstance(cites, Sequence) and not cites.items):
+                self.fail(node, "a rule cites nothing", "cites, as the status of the ruleset is sourced")
 
     def read_sources(self, node: Node) -> None:
-        table = self.mapping(node, "sources")
+        table = self.mapping(node, "sources", expected="a mapping of ids to what was read")
+        self.sources = {} if table is not None else None
         for key, value in table.items if table else ():
             self.identifier(key, "a source's id")
-            fields = self.mapping(value, f"the source {printable(key.text)}", ("title", "section", "url", "read"))
-            if fields is None:
-                continue
-            title = self.required(fields, "title", f"the source {printable(key.text)}", self.text)
-            section = self.optional(fields, "section", lambda n: self.text(n, "a section"))
-            url = self.optional(fields, "url", lambda n: self.text(n, "a url", _URL, "an address from http"))
-            self.sources[key.text] = Source(
-                key.text,
-                title or "",
-                section,
-                url,
-                self.optional(fields, "read", lambda n: self.value(n, Date())),
-            )
+            source = self.source(value, key.text)
+            if self.sources is not None:
+                self.sources[key.text] = source or Source(key.text, "")
+
+    def source(self, node: Node, id: str) -> Source | None:
+        what = f"the source {_said(id)}"
+        fields = self.mapping(node, what, ("title", "section", "url", "read"), 'a mapping such as {title: "..."}')
+        if fields is None:
+            return None
+        title = self.required(fields, "title", what, self.text)
+        section = self.optional(fields, "section", lambda n: self.text(n, f"the section of {what}"))
+        url = self.optional(fields, "url", lambda n: self.text(n, f"the url of {what}", _URL, "an address from http"))
+        read = self.optional(fields, "read", lambda n: self.value(n, f"the read of {what}", Date()))
+        return Source(id, title or "", section, url, read)
 
     def rules(self, node: Node) -> tuple[Rule, ...]:
-        rules: list[Rule] = []
-        lines: dict[str, int] = {}
-        for item in self.sequence(node, "rules"):
-            rule = self.rule(item)
-            if rule is None:
-                continue
-            if rule.id in lines:
-                self.fail(item, f"a second rule {rule.id}", hint=f"the first is in line {lines[rule.id]}")
-            lines.setdefault(rule.id, item.line)
-            rules.append(rule)
-        return tuple(rules)
+        return tuple(filter(None, map(self.rule, self.sequence(node, "rules", "a list of rules"))))
 
     # --- a rule ---------------------------------------------------------------------------------------------
 
     def rule(self, item: Node) -> Rule | None:
-        node = self.mapping(item, "a rule", _RULE_KEYS)
+        node = self.mapping(item, "a rule", _RULE_KEYS, f"a mapping with id, title and {one_of(_KIND_KEYS)}")
         if node is None:
             return None
-        id_ = self.required(node, "id", "a rule", self.identifier)
+        before = len(self.problems)
+        id_ = self.required(node, "id", "a rule", self.rule_id)
         name = id_ or "the rule"
         title = self.required(node, "title", name, self.text)
-        before = len(self.problems)
         kinds = [key for key in _KIND_KEYS if node.get(key) is not None]
-        if len(kinds) != 1:
-            self.fail(node, f"{name} has {' and '.join(kinds) or 'none of them'}", f"one of {one_of(_KIND_KEYS)}")
+        if len(kinds) > 1:
+            self.fail(node, f"{name} has {' and '.join(kinds)}", f"one of {one_of(_KIND_KEYS)}; write a rule for each")
+        elif not kinds and not self.excused(node, *_KIND_KEYS):
+            self.fail(node, f"{name} does not say what it asks", f"one of {one_of(_KIND_KEYS)}")
         read: dict[str, Any] = {
-            "requires": self.optional(node, "requires", self.condition),
+            "requires": self.optional(node, "requires", lambda n: self.condition(n, "requires")),
             "caps": self.optional(node, "caps", self.cap),
             "advises": self.optional(node, "advises", lambda n: self.template(n, "advises")),
-            "applies": self.optional(node, "applies", self.condition),
-            "unless": self.optional(node, "unless", self.condition),
+            "applies": self.optional(node, "applies", lambda n: self.condition(n, "applies")),
+            "unless": self.optional(node, "unless", lambda n: self.condition(n, "unless")),
             "layer": self.optional(node, "layer", lambda n: self.choice(n, "a layer", LAYERS)) or "plan",
             "stage": self.optional(node, "from", lambda n: self.choice(n, "a stage", STAGES)) or "planned",
             "because": self.optional(node, "because", lambda n: self.template(n, "because")),
             "remedy": self.optional(node, "remedy", self.remedy),
             "denial": self.optional(node, "denial", self.denials) or (),
             "cites": self.optional(node, "cites", self.cites) or (),
+            "examples": self.optional(node, "examples", self.examples) or (),
         }
-        examples = self.optional(node, "examples", self.examples) or ()
         for key in ("because", "denial", "remedy"):
-            if "advises" in kinds and node.get(key) is not None:
-                self.fail(
-                    node.get(key) or node,
-                    f"{name} is advice and has {key}",
-                    "advice alone: it denies nothing",
-                )
-        if id_ is None or title is None or len(self.problems) > before:
+            beside = node.get(key)
+            if kinds == ["advises"] and beside is not None:
+                self.fail(beside, f"{name} is advice and has {key}", "advises alone: advice denies nothing")
+        if id_ is None or title is None or len(self.problems) > before or id(node) in self.misnamed:
             return None
-        rule = Rule(id=id_, title=title, examples=examples, place=Place(self.file, node.line), **read)
-        self.check_examples(rule)
+        rule = Rule(id=id_, title=title, place=Place(self.file, node.line), **read)
+        self.check_examples(rule, node.get("examples"))
         return rule
 
-    def check_examples(self, rule: Rule) -> None:
+    def rule_id(self, node: Node, what: str) -> str | None:
+        id_ = self.identifier(node, what)
+        if id_ is not None and id_ in self.rule_lines:
+            self.fail(node, f"a second rule {id_}", hint=f"the first is in line {self.rule_lines[id_]}")
+        elif id_ is not None:
+            self.rule_lines[id_] = node.line
+        return id_
+
+    def check_examples(self, rule: Rule, nodes: Node | None) -> None:
         possible = {*rule.reachable, "not-applicable"} if rule.advises else set(rule.reachable)
-        for example in rule.examples:
+        for example, node in zip(rule.examples, nodes.items if isinstance(nodes, Sequence) else (), strict=True):
             if example.then not in possible:
-                place = Scalar("", True, example.place.line, 1)
-                self.fail(place, f"{rule.id} can never be {example.then}", one_of(sorted(possible)))
+                then = node.get("then") if isinstance(node, Mapping) else None
+                self.fail(then or node, f"{rule.id} can never be {example.then}", one_of(sorted(possible)))
 
     def cap(self, node: Node) -> Cap | None:
-        table = self.mapping(node, "caps", (REQUESTED, "less"))
+        table = self.mapping(node, "caps", (REQUESTED, "less"), f"a mapping such as {{{REQUESTED}: 4}}")
         if table is None:
             return None
         less = table.get("less")
@@ -269,7 +295,7 @@ class _Reader:
 
     def limit(self, node: Node) -> Any:
         if not isinstance(node, Scalar) or not node.text.startswith("$"):
-            return self.value(node, Count(unlimited=True))
+            return self.value(node, REQUESTED, Count(unlimited=True))
         path = self.fact(node, node.text[1:])
         if path is None or isinstance(FACTS[path].kind, Count):
             return None if path is None else Ref(path)
@@ -304,7 +330,7 @@ class _Reader:
         return template if None not in [self.fact(node, path) for path in paths] else None
 
     def remedy(self, node: Node) -> Remedy | None:
-        table = self.mapping(node, "remedy", ("who", "action"))
+        table = self.mapping(node, "remedy", ("who", "action"), 'a mapping such as {who: doctor, action: "..."}')
         if table is None:
             return None
         who = self.required(table, "who", "remedy", lambda n, what: self.choice(n, what, _WHO))
@@ -315,7 +341,7 @@ class _Reader:
         return tuple(filter(None, map(self.denial, self._listed(node))))
 
     def denial(self, node: Node) -> Denial | None:
-        table = self.mapping(node, "denial", ("carc", "rarc", "when"))
+        table = self.mapping(node, "denial", ("carc", "rarc", "when"), 'a mapping such as {carc: "184"}')
         if table is None:
             return None
         carc = self.required(
@@ -323,53 +349,46 @@ class _Reader:
         )
         rarcs = self._listed(rarc) if (rarc := table.get("rarc")) is not None else []
         read = [self.text(n, "a rarc", _RARC, "a RARC number, such as N362") for n in rarcs]
-        when: Any = self.optional(table, "when", self.condition)
+        when: Any = self.optional(table, "when", lambda n: self.condition(n, "when"))
         return Denial(carc, tuple(filter(None, read)), when) if carc else None
 
     def cites(self, node: Node) -> tuple[str, ...]:
         ids = []
-        for item in self.sequence(node, "cites"):
+        for item in self.sequence(node, "cites", "a list of ids from sources"):
             text = self.text(item, "a source's id")
-            if text is not None and text not in self.sources:
-                hint = did_you_mean(text, self.sources)
-                self.fail(
-                    item,
-                    f"there is no source {printable(text)}",
-                    None if hint else "an id under sources",
-                    hint,
-                )
+            if text is not None and self.sources is not None and text not in self.sources:
+                near = nearest(text, self.sources)
+                self.fail(item, f"there is no source {_said(text)}", *_instead(near, "an id from sources"))
             elif text is not None:
                 ids.append(text)
         return tuple(ids)
 
     def examples(self, node: Node) -> tuple[Example, ...]:
-        return tuple(filter(None, map(self.example, self.sequence(node, "examples"))))
+        return tuple(filter(None, map(self.example, self.sequence(node, "examples", "a list of examples"))))
 
     def example(self, node: Node) -> Example | None:
-        table = self.mapping(node, "an example", ("given", "then"))
+        table = self.mapping(node, "an example", ("given", "then"), "a mapping such as {given: {}, then: unknown}")
         if table is None:
             return None
-        then = self.required(table, "then", "an example", self.text)
+        then: Any = self.required(table, "then", "an example", lambda n, what: self.choice(n, what, STATUSES))
         given: dict[str, Any] = {}
-        facts = table.get("given")
-        checked = self.mapping(facts, "given") if facts is not None else None
-        if facts is None:
-            self.fail(node, "an example has no given", "the key given: {} where nothing is known")
-        for key, value in checked.items if checked else ():
+        facts = self.required(
+            table, "given", "an example", lambda n, what: self.mapping(n, what, expected="a mapping of facts to values")
+        )
+        for key, value in facts.items if facts else ():
             path = self.fact(key, key.text)
-            if path is None or (isinstance(value, Scalar) and value.null):
-                continue
-            given[path] = self.value(value, FACTS[path].kind)
-        return Example(given, then, Place(self.file, node.line)) if then is not None else None  # type: ignore[arg-type]
+            if path is not None and not (isinstance(value, Scalar) and value.null):
+                given[path] = self.value(value, path, FACTS[path].kind)
+        return Example(given, then, Place(self.file, node.line)) if then is not None else None
 
     # --- conditions -----------------------------------------------------------------------------------------
 
-    def condition(self, node: Node) -> Condition | None:
-        table = self.mapping(node, "a condition")
+    def condition(self, node: Node, what: str) -> Condition | None:
+        table = self.mapping(node, what, expected=_CONDITION)
         if table is None:
             return None
         if not table.items:
-            self.fail(node, "a condition is empty", "a mapping of fact to test, or all, any or not")
+            self.fail(node, f"{what} is empty", _CONDITION)
             return None
         words = [key for key, _ in table.items if key.text in ("all", "any", "not")]
         if words and len(table.items) > 1:
@@ -378,77 +397,89 @@ class _Reader:
         if words:
             return self.joined(words[0].text, table.items[0][1])
         tests: list[Condition | None] = []
-        for key, value in table.items:
+        for key, value in _by_key(table):
             path = self.fact(key, key.text)
             tests += self.tests(value, path) if path is not None else [None]
         return _joined(AllOf, tests)
 
     def joined(self, word: str, node: Node) -> Condition | None:
         if word == "not":
-            part = self.condition(node)
+            part = self.condition(node, "not")
             return Not(part) if part is not None else None
-        items = self.sequence(node, word)
+        items = self.sequence(node, word, "a list of conditions")
         if isinstance(node, Sequence) and not items:
             self.fail(node, f"{word} is empty", "at least one condition")
-        return _joined(AllOf if word == "all" else AnyOf, [self.condition(item) for item in items])
+        return _joined(AllOf if word == "all" else AnyOf, [self.condition(item, f"a part of {word}") for item in items])
 
     def tests(self, node: Node, path: str) -> list[Condition | None]:
         if isinstance(node, Scalar):
             return [self.test(path, "equals", node)]
         if isinstance(node, Sequence):
             return [self.test(path, "in", node)]
+        kind = FACTS[path].kind
+        usable = conditions.operators_for(kind)
         if not node.items:
-            self.fail(node, f"the test of {path} is empty", one_of(conditions.operators_for(FACTS[path].kind)))
-        self.mapping(node, f"the test of {path}", tuple(conditions.OPERATORS))
-        return [self.test(path, key.text, value) for key, value in node.items if key.text in conditions.OPERATORS]
+            self.fail(node, f"the test of {path} is empty", one_of(usable))
+        self.mapping(node, f"the test of {path}")
+        tests: list[Condition | None] = []
+        for key, value in _by_key(node):
+            if key.text in usable:
+                tests.append(self.test(path, key.text, value))
+            else:
+                near = nearest(key.text, usable)
+                self.fail(
+                    key,
+                    f"{path} ({kind.name}) cannot be tested with {_said(key.text)}",
+                    *_instead(near, one_of(usable)),
+                )
+        return tests
 
     def test(self, path: str, op: str, node: Node) -> Condition | None:
         if isinstance(node, Scalar) and node.null:
             self.fail(node, f"{path} is compared with nothing", "a value: no rule may test whether a fact is known")
             return None
-        ref = isinstance(node, Scalar) and node.text.startswith("$")
         try:
-            if ref and isinstance(node, Scalar):
+            if isinstance(node, Scalar) and node.text.startswith("$"):
                 other = self.fact(node, node.text[1:])
                 return conditions.make_test(path, op, other, ref=True) if other is not None else None
             return conditions.make_test(path, op, self.texts(node))
         except Mistyped as wrong:
-            self.fail(
-                node,
-                f"{path}: {wrong.message}" if path not in wrong.message else wrong.message,
-                wrong.expected,
-                wrong.hint,
-            )
+            message = wrong.message if path in wrong.message else f"{path}: {wrong.message}"
+            self.fail(node, message, wrong.expected, wrong.hint or _with_dollar(node))
             return None
 
     def fact(self, node: Node, path: str) -> str | None:
         if path in FACTS:
             return path
-        hint = did_you_mean(path, FACTS)
-        self.fail(node, f"there is no fact {printable(path)}", None if hint else "a fact, such as plan.payer", hint)
+        near = nearest(path, FACTS)
+        self.fail(node, f"there is no fact {_said(path)}", *_instead(near, "a fact, such as plan.payer"))
         return None
 
-    def value(self, node: Node, kind: Any) -> Any:
+    def value(self, node: Node, what: str, kind: Kind) -> Any:
         try:
             return kind.read(self.texts(node))
-        except (Unfit, Mistyped) as unfit:
-            self.fail(
-                node,
-                f"found {unfit.found}" if isinstance(unfit, Unfit) else unfit.message,
-                kind.expected,
-                unfit.hint,
-            )
-            return None
+        except Unfit as unfit:
+            self.fail(node, f"{what}: found {unfit.found}", kind.expected, unfit.hint or _with_dollar(node))
+        except Mistyped as wrong:
+            self.fail(node, f"{what}: {wrong.message}", kind.expected)
+        return None
 
     def texts(self, node: Node) -> Any:
         """Return the text of a scalar, or the texts of a list; raises Mistyped for anything else."""
-        if isinstance(node, Scalar):
-            return node.text
-        if isinstance(node, Sequence) and all(isinstance(item, Scalar) and not item.null for item in node.items):
-            return [item.text for item in node.items if isinstance(item, Scalar)]
-        raise Mistyped(
-            f"found {_shape(node)}" if isinstance(node, Mapping) else "found a list of more than plain values"
-        )
+        if isinstance(node, Mapping):
+            raise Mistyped("found a mapping")
+        items = self._listed(node)
+        texts = [item.text for item in items if isinstance(item, Scalar) and not item.null]
+        if len(texts) < len(items):
+            raise Mistyped("found nothing" if isinstance(node, Scalar) else "found a list of more than plain values")
+        if any(_CONTROL.search(text) for text in texts):
+            raise Mistyped("found a control character")
+        return texts if isinstance(node, Sequence) else texts[0]
+
+
+def _by_key(node: Mapping) -> list[tuple[Scalar, Node]]:
+    # A mapping has no order, so that of its keys must not reach the digest.
+    return sorted(node.items, key=lambda item: item[0].text)
 
 
 def _joined(join: type[AllOf] | type[AnyOf], parts: list[Condition | None]) -> Condition | None:
@@ -456,6 +487,21 @@ def _joined(join: type[AllOf] | type[AnyOf], parts: list[Condition | None]) -> C
     if not sound or len(sound) < len(parts):
         return None
     return sound[0] if len(sound) == 1 else join(tuple(sound))
+
+
+def _instead(near: str | None, expected: str) -> tuple[str | None, str | None]:
+    """Return what was expected in the place of a wrong name, and a hint: one of them says enough."""
+    return (None, f"did you mean {near}?") if near is not None else (expected, None)
+
+
+def _with_dollar(node: Node) -> str | None:
+    if isinstance(node, Scalar) and node.text in FACTS:
+        return f"write ${node.text} for the value of that fact"
+    return None
+
+
+def _said(text: str) -> str:
+    return printable(text) if text.strip() else f'"{printable(text)}"'
 
 
 def _shape(node: Node) -> str:

@@ -266,7 +266,7 @@ def _sentences(ruleset: Ruleset, rule: Rule) -> Iterator[str]:
     for denial in rule.denial:
         where = f" where {condition_words(denial.when)}" if denial.when else ""
         yield f"Denial code{where}: CARC {denial.carc}{''.join(f', RARC {code}' for code in denial.rarc)}."
-    for source in (ruleset.sources[id] for id in rule.cites):
+    for source in ruleset.cited(rule):
         yield f"Source: {', '.join(filter(None, (source.title, source.section, source.url)))}."
     yield f"Written in {rule.place}."
 

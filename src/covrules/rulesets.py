@@ -241,6 +241,14 @@ class Ruleset:
         """Return the rule of this id; raises KeyError."""
         return self._by_id[id]
 
+    def cited(self, rule: Rule) -> tuple[Source, ...]:
+        """Return the sources a rule cites."""
+        return self._cited[rule.id]
+
+    @cached_property
+    def _cited(self) -> dict[str, tuple[Source, ...]]:
+        return {rule.id: tuple(self.sources[id] for id in rule.cites) for rule in self.rules}
+
     @cached_property
     def _by_id(self) -> dict[str, Rule]:
         return {rule.id: rule for rule in self.rules}

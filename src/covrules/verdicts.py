@@ -11,7 +11,7 @@ from covrules.codes import icd10cm
 from covrules.conditions import Ref
 from covrules.derived import unknown_of, value_of
 from covrules.facts import FACTS, Case, Who
-from covrules.rulesets import REQUESTED, Denial, Layer, Rule, Ruleset, Stage, Status
+from covrules.rulesets import REQUESTED, Denial, Layer, Rule, Ruleset, Source, Stage, Status
 from covrules.truth import holds, undecided
 
 if TYPE_CHECKING:
@@ -40,15 +40,6 @@ class Units:
     bound_by: str | None
 
 
-@attrs.frozen
-class Citation:
-    """What a rule cites."""
-
-    title: str
-    section: str | None
-    url: str | None
-
-
 @attrs.frozen(kw_only=True)
 class Finding:
     """What was found of one rule.
@@ -66,7 +57,7 @@ class Finding:
     missing: tuple[str, ...]
     denial: Denial | None
     waived_by: tuple[str, ...]
-    cites: tuple[Citation, ...]
+    cites: tuple[Source, ...]
     where: str
 
 
@@ -149,7 +140,6 @@ class Verdict:
     def _finding(self, rule: Rule, status: Status) -> Finding:
         failed = status in ("unmet", "capped")
         values = self._values
-        sources = [self._ruleset.sources[id] for id in rule.cites]
         return Finding(
             rule=rule.id,
             title=rule.title,
@@ -160,7 +150,7 @@ class Verdict:
             missing=self._missing(rule) if status == "unknown" else (),
             denial=next((d for d in rule.denial if self._fits(d)), None) if failed else None,
             waived_by=(),
-            cites=tuple(Citation(source.title, source.section, source.url) for source in sources),
+            cites=self._ruleset.cited(rule),
             where=str(rule.place),
         )
 
@@ -319,7 +309,9 @@ def _converter() -> "Converter":
 
     converter = Converter(unstruct_collection_overrides={tuple: list})
     converter.register_unstructure_hook(dt.date, dt.date.isoformat)
-    converter.register_unstructure_hook(Denial, make_dict_unstructure_fn(Denial, converter, when=override(omit=True)))
+    unsaid = override(omit=True)
+    converter.register_unstructure_hook(Source, make_dict_unstructure_fn(Source, converter, id=unsaid, read=unsaid))
+    converter.register_unstructure_hook(Denial, make_dict_unstructure_fn(Denial, converter, when=unsaid))
     facts = override(unstruct_hook=plain_facts)
     converter.register_unstructure_hook(Finding, make_dict_unstructure_fn(Finding, converter, facts=facts))
     return converter

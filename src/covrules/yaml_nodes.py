@@ -27,6 +27,7 @@ _MISTAKES: Final = (
     ("mapping values", "a colon that follows no key", f"{_QUOTE} has a colon in it; indent keys of a mapping alike"),
     ("simple key", "a key without a value", "write `key: value`, with a blank after the colon"),
     ("end of stream", "a quote that is never closed", None),
+    ("Unicode", "an escape that is no character", "write the character itself"),
     ("quoted scalar", "a backslash that begins no character", "between single quotes a backslash is just that"),
     ("block scalar", "text beside | or >", "begin it on the next line"),
     ("alias", "a * that begins no text", f"{_QUOTE} begins with it"),
@@ -117,6 +118,9 @@ def read(text: str, file: str) -> Node:
         return _build(_events(text), file)
     except yaml.MarkedYAMLError as error:
         raise Unreadable(_mistake(error, text, file)) from None
+    except (ValueError, OverflowError):
+        # The parser in Python lets these through from escapes and directives with huge numbers.
+        raise Unreadable(_problem(file, 1, 1, "not readable as YAML")) from None
 
 
 def _mistake(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
