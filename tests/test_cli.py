@@ -125,8 +125,9 @@ def test_check_takes_folders():
 def test_list_and_show(run):
     assert "medical-massage" in run("list").stdout
     shown = run("show", "medical-massage").stdout
+    shown = " ".join(shown.split())
     assert "prescriber-type (plan): Prescribed by an accepted prescriber" in shown
-    assert "Applies where the need for a prescription is yes." in shown
+    assert 'Applies where the answer to "Does my plan need a prescription before massage is covered?" is yes.' in shown
     assert "Requires that the prescriber is one of the accepted prescribers." in shown
     assert "Denial code: CARC 184." in shown
 

@@ -25,6 +25,7 @@ ORDER = [
     ["api"],
     ["checking"],
     ["cli"],
+    ["__main__"],
 ]
 RANK = {name: rank for rank, row in enumerate(ORDER) for name in row}
 

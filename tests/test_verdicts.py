@@ -192,6 +192,10 @@ def test_as_of_is_the_date_of_the_visit_else_what_is_said():
     assert BASE.evaluate(Case(visit=Visit(date=day)), as_of=other).ruleset.as_of == day
     assert BASE.evaluate(Case(), as_of=other).ruleset.as_of == other
     assert BASE.evaluate(Case()).to_dict()["ruleset"]["as_of"] is None
+    assert BASE.evaluate(Case(), as_of="2026-01-01").ruleset.as_of == other
+    for wrong in ("soon", 2026, dt.datetime(2026, 1, 1)):
+        with pytest.raises(FactError, match="as_of: found"):
+            BASE.evaluate(Case(), as_of=wrong)
 
 
 def test_an_unknown_fact_in_a_reason_is_called_by_its_name():
@@ -201,6 +205,18 @@ def test_an_unknown_fact_in_a_reason_is_called_by_its_name():
     )
     because = BASE.evaluate(case).finding("prescriber-type").because
     assert because == "The insurer accepts prescriptions from MD and DO; this one was written by: LMT."
+
+
+def test_an_insurers_name_is_said_as_it_is_written():
+    rule = {"requires": {"visit.purpose": "treatment"}, "because": "{plan.payer} pays for treatment."}
+    wellness = Visit(purpose="wellness")
+    assert (
+        ruleset(rule)
+        .evaluate(Case(plan=Plan(payer="eHealth"), visit=wellness))
+        .findings[0]
+        .because.startswith("eHealth")
+    )
+    assert ruleset(rule).evaluate(Case(visit=wellness)).findings[0].because == "The insurer pays for treatment."
 
 
 def test_texts_from_strangers_are_escaped_in_html():

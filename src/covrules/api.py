@@ -8,9 +8,17 @@ from pathlib import Path
 from typing import Final, Literal, cast, get_args
 
 from covrules.engines import compiled, durable
-from covrules.errors import EngineDisagreement, EngineUnavailable, Problem, RulesetError, did_you_mean, one_of
-from covrules.facts import Case
-from covrules.kinds import describe
+from covrules.errors import (
+    EngineDisagreement,
+    EngineUnavailable,
+    FactError,
+    Problem,
+    RulesetError,
+    did_you_mean,
+    one_of,
+)
+from covrules.facts import Case, problem_with
+from covrules.kinds import Date, Unfit, describe
 from covrules.loading import read_ruleset
 from covrules.rulesets import STAGES, Ruleset, Stage
 from covrules.verdicts import Outcome, Verdict, reach
@@ -29,24 +37,33 @@ def evaluate(
     *,
     stage: Stage = "planned",
     engine: str = "checked",
-    as_of: dt.date | None = None,
+    as_of: dt.date | str | None = None,
 ) -> Verdict:
     """Return the explained verdict on a case.
 
     `stage` says how far the visit has come: rules that start later touch nothing yet. `engine` is `checked`
     (durable_rules infers and the compiled function must agree, finding by finding), `compiled` or `durable`.
     Where durable_rules cannot be had, `checked` runs compiled alone and the verdict's `engine` says so.
-    `as_of` is the date recorded where the visit's own is unknown.
+    `as_of` is the date recorded where the visit's own is unknown: a date or its ISO 8601 text.
 
-    Raises EngineDisagreement where the engines differ, EngineUnavailable where `durable` is asked for and
-    cannot be had, ValueError for a stage or an engine there is not, TypeError for what is no Case.
+    Raises FactError for an `as_of` that is no date, EngineDisagreement where the engines differ, EngineUnavailable
+    where `durable` is asked for and cannot be had, ValueError for a stage or an engine there is not, TypeError for
+    what is no Case.
     """
     if not isinstance(case, Case):
         raise TypeError(f"evaluate takes a Case and got {describe(case)}; case_from_dict makes one from a mapping")
     if engine == "checked" and not durable.available():
         engine = "compiled"
+    otherwise = None if as_of is None else _date(as_of)
     outcome = _decider(ruleset, stage, engine)(case)
-    return reach(ruleset, case, outcome, stage=stage, engine=engine, as_of=case.visit.date or as_of)
+    return reach(ruleset, case, outcome, stage=stage, engine=engine, as_of=case.visit.date or otherwise)
+
+
+def _date(as_of: object) -> dt.date:
+    try:
+        return Date().parse(as_of)
+    except Unfit as unfit:
+        raise FactError([problem_with("as_of", Date(), unfit)]) from None
 
 
 def _decider(ruleset: Ruleset, stage: str, engine: str) -> Decide:

@@ -10,6 +10,7 @@ import attrs
 from covrules.conditions import OPERATORS, AllOf, AnyOf, Condition, Not, Ref, Test
 from covrules.errors import printable
 from covrules.facts import FACTS
+from covrules.kinds import Bool, SetOf
 from covrules.rulesets import REQUESTED, Cap, Rule, Ruleset
 from covrules.verdicts import Coverage, Finding, Verdict
 
@@ -93,7 +94,7 @@ def outline(verdict: Verdict) -> Outline:
     on = f" as of {rules.as_of}" if rules.as_of else ""
     identity = f"Rules: {rules.id} {rules.version}{on}, for a {verdict.stage} visit; {_ENGINES[verdict.engine]}."
     return Outline(
-        Line(mark, f"{word}{_amount(verdict)}", (_tally(verdict),)),
+        Line(mark, f"{word}{_amount(verdict)}{_elsewhere(verdict)}.", (_tally(verdict),)),
         tuple(section for section in sections if section.lines),
         (identity, verdict.disclaimer),
     )
@@ -102,10 +103,15 @@ def outline(verdict: Verdict) -> Outline:
 def _amount(verdict: Verdict) -> str:
     units = verdict.units
     if units.requested is None or units.covered is None or verdict.coverage == "not-covered":
-        return "."
+        return ""
     if verdict.coverage == "partial":
-        return f": {units.covered} of {_many(units.requested, 'unit')}."
-    return f": {_many(units.requested, 'unit')}."
+        return f": {units.covered} of {_many(units.requested, 'unit')}"
+    return f": {_many(units.requested, 'unit')}"
+
+
+def _elsewhere(verdict: Verdict) -> str:
+    paid = verdict.coverage in ("covered", "partial")
+    return ", but not at this clinic" if paid and verdict.accepted_here is False else ""
 
 
 def _many(number: int, noun: str) -> str:
@@ -261,6 +267,8 @@ def _sentences(ruleset: Ruleset, rule: Rule) -> Iterator[str]:
         yield f"Advises: {rule.advises.text}"
     if rule.unless is not None:
         yield f"Not where {condition_words(rule.unless)}."
+    if rule.because is not None:
+        yield f"If not, it says: {rule.because.text}"
     if rule.remedy is not None:
         yield f"What to do ({rule.remedy.who}): {rule.remedy.action}"
     for denial in rule.denial:
@@ -285,7 +293,9 @@ def condition_words(condition: Condition) -> str:
         elif isinstance(right, frozenset):
             said = ", ".join(fact.kind.words(element) for element in sorted(right))
         else:
-            said = (fact.kind.of if hasattr(fact.kind, "of") else fact.kind).words(right)
+            said = (fact.kind.of if isinstance(fact.kind, SetOf) else fact.kind).words(right)
+        if isinstance(fact.kind, Bool):
+            return f'the answer to "{fact.ask}" {_OPERATOR_WORDS[condition.op]} {said}'
         return f"the {fact.label} {_OPERATOR_WORDS[condition.op]} {said}"
     if isinstance(condition, Not):
         return f"it is not so that {condition_words(condition.part)}"

@@ -84,8 +84,9 @@ class Template:
             said += literal
             if path is not None:
                 fact, value = FACTS[path], values.get(path)
-                said += fact.unknown if value is None else fact.kind.words(value)
-        return said[:1].upper() + said[1:]
+                unknown = fact.unknown if said else fact.unknown[:1].upper() + fact.unknown[1:]
+                said += unknown if value is None else fact.kind.words(value)
+        return said
 
 
 @attrs.frozen
@@ -282,7 +283,7 @@ class Ruleset:
         return tuple(place for place, rule in enumerate(self.rules) if rule.caps is not None)
 
     def evaluate(
-        self, case: "Case", stage: Stage = "planned", engine: str = "checked", as_of: dt.date | None = None
+        self, case: "Case", stage: Stage = "planned", engine: str = "checked", as_of: dt.date | str | None = None
     ) -> "Verdict":
         """Return the explained verdict on a case: see `covrules.api.evaluate`."""
         from covrules.api import evaluate

@@ -1,0 +1,5 @@
+"""`python -m covrules` is the command line."""
+
+from covrules.cli import main
+
+main()
