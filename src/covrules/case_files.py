@@ -38,10 +38,10 @@ def _json_case(text: str, file: str) -> Case:
     except RecursionError:
         raise FactError([Problem(file=file, line=1, column=1, message="nested too deep")]) from None
     except _Twice:
-        root = _nodes(text, file)
-        if root is not None:
-            _yaml_case(root, file)
-        raise FactError([Problem(file=file, line=1, column=1, message="a name comes twice in one mapping")]) from None
+        reader = _Reader(file)
+        reader.case(_nodes(text, file))
+        twice = Problem(file=file, line=1, column=1, message="a name comes twice in one mapping")
+        raise FactError(sorted(reader.problems, key=_by_place) or [twice]) from None
     except FactError as error:
         places = _places(_nodes(text, file))
         raise FactError(sorted((_placed(p, places, file) for p in error.problems), key=_by_place)) from None
@@ -93,14 +93,10 @@ def _by_place(problem: Problem) -> tuple[int, int]:
 
 def _yaml_case(root: Node, file: str) -> Case:
     reader = _Reader(file)
-    groups: dict[str, Any] = {}
-    for group, facts in reader.entries(root, None):
-        values = dict(reader.values(facts, group))
-        if not reader.problems:
-            groups[group] = GROUPS[group](**values)
+    groups = reader.case(root)
     if reader.problems:
         raise FactError(sorted(reader.problems, key=_by_place))
-    return Case(**groups)
+    return Case(**{group: GROUPS[group](**values) for group, values in groups.items()})  # type: ignore[arg-type]
 
 
 class _Reader:
@@ -109,6 +105,10 @@ class _Reader:
     def __init__(self, file: str) -> None:
         self.file = file
         self.problems: list[Problem] = []
+
+    def case(self, root: Node | None) -> dict[str, dict[str, Any]]:
+        entries = self.entries(root, None) if root is not None else ()
+        return {group: dict(self.values(facts, group)) for group, facts in entries}
 
     def place(self, node: Node) -> dict[str, Any]:
         return {"file": self.file, "line": node.line, "column": node.column}

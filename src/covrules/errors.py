@@ -100,8 +100,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
 
 
 def printable(text: str, limit: int = 60) -> str:
-    """Return text from a stranger's file shortened and without control characters; a tab is a blank."""
-    shown = text[: limit + 1].replace("\t", " ")
+    """Return text from a stranger's file shortened, in one line and without control characters."""
+    shown = (" " if ch.isspace() else ch for ch in text[: limit + 1])
     clean = "".join(ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in shown)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
@@ -118,6 +118,10 @@ def one_of(words: Sequence[str]) -> str:
 def _underlined(source: str, line: int, column: int) -> list[str]:
     start = max(0, column - 1 - _WINDOW // 2) if len(source) > _WINDOW else 0
     shown = printable(source[start : start + _WINDOW], _WINDOW)
+    if start:
+        shown = "…" + shown[1:]
+    if start + _WINDOW < len(source):
+        shown = shown[:-1] + "…"
     gutter = f"    {line} | "
     return [gutter + shown, " " * (len(gutter) - 2) + "| " + " " * _width(shown[: column - 1 - start]) + "^"]
 

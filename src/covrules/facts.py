@@ -582,11 +582,11 @@ def unknown_fact(name: object, within: str | None = None, **place: Any) -> Probl
             path=within, message=f"a name that is no {what}", expected=f"one of: {', '.join(known)}", **place
         )
     path = f"{within}.{name}" if within else name
-    if path in FACTS:
-        group, _, inner = path.partition(".")
+    if name in FACTS:
+        group, _, inner = name.partition(".")
         hint = f"facts stand in their groups: {inner} under {group}"
     else:
-        near = did_you_mean(name, known) or did_you_mean(path, FACTS)
+        near = did_you_mean(path, FACTS) if "." in name else did_you_mean(name, known) or did_you_mean(path, FACTS)
         hint = near or f"the names are: {', '.join(known)}"
     return Problem(path=path, message=f"there is no such {what}", hint=hint, **place)
 

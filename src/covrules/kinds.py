@@ -176,7 +176,7 @@ class Bool(Kind):
             return True
         if value in ("false", "False", "FALSE"):
             return False
-        raise Unfit(describe(value), "write true or false; yes and no are text")
+        raise Unfit(describe(value), "yes and no are text")
 
     def words(self, value: Any) -> str:
         return "yes" if value else "no"
@@ -197,7 +197,7 @@ class Count(Kind):
 
     @property
     def expected(self) -> str:
-        return f"a whole number, {self.least} or more" + (", or unlimited" if self.unlimited else "")
+        return f"a whole number, {self.least} or more" + ("; or unlimited" if self.unlimited else "")
 
     @property
     def low(self) -> int:
@@ -275,7 +275,7 @@ class Date(Kind):
 
     @property
     def expected(self) -> str:
-        return "a date such as 2026-06-15" + (f" or {self.word}" if self.word else "")
+        return "a date such as 2026-06-15" + (f"; or {self.word}" if self.word else "")
 
     @property
     def high(self) -> dt.date | None:
@@ -323,7 +323,7 @@ class Code(Kind):
 
     @property
     def expected(self) -> str:
-        return f"{_CODES[self.system][1]}" + (" or none" if self.none else "")
+        return _CODES[self.system][1] + ("; or none" if self.none else "")
 
     def parse(self, value: Any) -> str:
         if type(value) is not str:
@@ -387,7 +387,7 @@ class SetOf(Kind):
 
     @property
     def expected(self) -> str:
-        return f"a list, each {self.of.expected}" + ("; or any" if self.any else "")
+        return f"a list, each of them {self.of.expected}" + ("; or any" if self.any else "")
 
     def parse(self, value: Any) -> Collection[str]:
         return self._collect(value, self.of.parse)

@@ -44,6 +44,7 @@ _RULE_KEYS = (
     "id", "title", *_KIND_KEYS, "applies", "unless", "layer", "from", "because", "remedy", "denial", "cites",
     "examples",
 )  # fmt: skip
+_VALUES = "a value, or a list of values"
 _CONDITION = "a mapping of facts to tests, or all, any or not"
 
 T = TypeVar("T")
@@ -120,10 +121,9 @@ class _Reader:
                 self.fail(key, f"{what} has no key {_said(key.text)}", *_instead(near, one_of(known)))
         return node
 
-    def excused(self, node: Mapping, *keys: str) -> bool:
-        """Return whether keys that are missing may be there under a wrong name, which is noted already."""
-        meant = self.misnamed.get(id(node), set())
-        return None in meant or not meant.isdisjoint(keys)
+    def excused(self, node: Mapping, key: str) -> bool:
+        """Return whether a key that is missing may be there under a wrong name, which is noted already."""
+        return not self.misnamed.get(id(node), set()).isdisjoint((key, None))
 
     def sequence(self, node: Node, what: str, expected: str = "a list") -> list[Node]:
         if isinstance(node, Sequence):
@@ -139,7 +139,7 @@ class _Reader:
         elif len(node.text) > MAX_TEXT:
             self.fail(node, f"{what} has {len(node.text):,} characters", f"at most {MAX_TEXT:,}")
         elif control := _CONTROL.search(node.text):
-            self.fail(node, f"{what} has a control character (U+{ord(control[0]):04X})", expected)
+            self.fail(node, f"{what} has a control character (U+{ord(control[0]):04X})", hint="leave it out")
         elif pattern is not None and not pattern.fullmatch(node.text):
             self.fail(node, f"{_said(node.text)} cannot be {what}", expected)
         else:
@@ -158,7 +158,7 @@ class _Reader:
         if value is not None:
             return read(value, f"the {key} of {what}")
         if not self.excused(node, key):
-            self.fail(node, f"{what} has no {key}", f"the key {key}")
+            self.fail(node, f"{what} has no {key}", hint=f"add the key {key}")
         return None
 
     def optional(self, node: Mapping, key: str, read: Callable[[Node], T | None]) -> T | None:
@@ -243,7 +243,7 @@ class _Reader:
         kinds = [key for key in _KIND_KEYS if node.get(key) is not None]
         if len(kinds) > 1:
             self.fail(node, f"{name} has {' and '.join(kinds)}", f"one of {one_of(_KIND_KEYS)}; write a rule for each")
-        elif not kinds and not self.excused(node, *_KIND_KEYS):
+        elif not kinds and id(node) not in self.misnamed:
             self.fail(node, f"{name} does not say what it asks", f"one of {one_of(_KIND_KEYS)}")
         read: dict[str, Any] = {
             "requires": self.optional(node, "requires", lambda n: self.condition(n, "requires")),
@@ -261,7 +261,7 @@ class _Reader:
         }
         for key in ("because", "denial", "remedy"):
             beside = node.get(key)
-            if kinds == ["advises"] and beside is not None:
+            if kinds == ["advises"] and read[key] and beside is not None:
                 self.fail(beside, f"{name} is advice and has {key}", "advises alone: advice denies nothing")
         if id_ is None or title is None or len(self.problems) > before or id(node) in self.misnamed:
             return None
@@ -272,17 +272,17 @@ class _Reader:
     def rule_id(self, node: Node, what: str) -> str | None:
         id_ = self.identifier(node, what)
         if id_ is not None and id_ in self.rule_lines:
-            self.fail(node, f"a second rule {id_}", hint=f"the first is in line {self.rule_lines[id_]}")
+            hint = f"ids must differ: the other is in line {self.rule_lines[id_]}"
+            self.fail(node, f"{id_} is the id of another rule", hint=hint)
         elif id_ is not None:
             self.rule_lines[id_] = node.line
         return id_
 
     def check_examples(self, rule: Rule, nodes: Node | None) -> None:
-        possible = {*rule.reachable, "not-applicable"} if rule.advises else set(rule.reachable)
         for example, node in zip(rule.examples, nodes.items if isinstance(nodes, Sequence) else (), strict=True):
-            if example.then not in possible:
+            if example.then not in rule.reachable:
                 then = node.get("then") if isinstance(node, Mapping) else None
-                self.fail(then or node, f"{rule.id} can never be {example.then}", one_of(sorted(possible)))
+                self.fail(then or node, f"{rule.id} can never be {example.then}", one_of(rule.reachable))
 
     def cap(self, node: Node) -> Cap | None:
         table = self.mapping(node, "caps", (REQUESTED, "less"), f"a mapping such as {{{REQUESTED}: 4}}")
@@ -330,22 +330,22 @@ class _Reader:
         return template if None not in [self.fact(node, path) for path in paths] else None
 
     def remedy(self, node: Node) -> Remedy | None:
-        table = self.mapping(node, "remedy", ("who", "action"), 'a mapping such as {who: doctor, action: "..."}')
+        table = self.mapping(node, "a remedy", ("who", "action"), 'a mapping such as {who: doctor, action: "..."}')
         if table is None:
             return None
-        who = self.required(table, "who", "remedy", lambda n, what: self.choice(n, what, _WHO))
-        action = self.required(table, "action", "remedy", self.text)
+        who = self.required(table, "who", "a remedy", lambda n, what: self.choice(n, what, _WHO))
+        action = self.required(table, "action", "a remedy", self.text)
         return Remedy(who, action) if who and action else None
 
     def denials(self, node: Node) -> tuple[Denial, ...]:
         return tuple(filter(None, map(self.denial, self._listed(node))))
 
     def denial(self, node: Node) -> Denial | None:
-        table = self.mapping(node, "denial", ("carc", "rarc", "when"), 'a mapping such as {carc: "184"}')
+        table = self.mapping(node, "a denial", ("carc", "rarc", "when"), 'a mapping such as {carc: "184"}')
         if table is None:
             return None
         carc = self.required(
-            table, "carc", "denial", lambda n, what: self.text(n, what, _CARC, "a CARC number, such as 184")
+            table, "carc", "a denial", lambda n, what: self.text(n, what, _CARC, "a CARC number, such as 184")
         )
         rarcs = self._listed(rarc) if (rarc := table.get("rarc")) is not None else []
         read = [self.text(n, "a rarc", _RARC, "a RARC number, such as N362") for n in rarcs]
@@ -391,7 +391,7 @@ class _Reader:
             self.fail(node, f"{what} is empty", _CONDITION)
             return None
         words = [key for key, _ in table.items if key.text in ("all", "any", "not")]
-        if words and len(table.items) > 1:
+        if words and len({key.text for key, _ in table.items}) > 1:
             self.fail(words[0], f"{words[0].text} stands beside other keys", "one of them alone; join them with all")
             return None
         if words:
@@ -467,13 +467,14 @@ class _Reader:
     def texts(self, node: Node) -> Any:
         """Return the text of a scalar, or the texts of a list; raises Mistyped for anything else."""
         if isinstance(node, Mapping):
-            raise Mistyped("found a mapping")
+            raise Mistyped("found a mapping", _VALUES)
         items = self._listed(node)
         texts = [item.text for item in items if isinstance(item, Scalar) and not item.null]
         if len(texts) < len(items):
-            raise Mistyped("found nothing" if isinstance(node, Scalar) else "found a list of more than plain values")
+            found = "nothing" if isinstance(node, Scalar) else "a list of more than plain values"
+            raise Mistyped(f"found {found}", _VALUES)
         if any(_CONTROL.search(text) for text in texts):
-            raise Mistyped("found a control character")
+            raise Mistyped("found a control character", hint="leave it out")
         return texts if isinstance(node, Sequence) else texts[0]
 
 

@@ -18,25 +18,26 @@ _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _BARRED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 _QUOTE: Final = "put quotes around text that"
-_ENTRIES: Final = f"part entries by commas, and {_QUOTE} has , : {{ }} [ ] in it"
+_INDENT: Final = "indent the keys of a mapping alike"
+_ENTRIES: Final = f"separate entries by commas, and {_QUOTE} has , : {{ }} [ ] in it"
 
 # A part of what YAML's parsers say, what it means to an author, and what to do; the first that fits.
 _MISTAKES: Final = (
-    ("tab character", "a tab where only blanks may stand", "indent with blanks"),
-    ("any token", "a character that nothing can begin with", f"{_QUOTE} begins with it"),
-    ("mapping values", "a colon that follows no key", f"{_QUOTE} has a colon in it; indent keys of a mapping alike"),
-    ("simple key", "a key without a value", "write `key: value`, with a blank after the colon"),
-    ("end of stream", "a quote that is never closed", None),
+    ("tab character", "a tab where only spaces may stand", "indent with spaces"),
+    ("any token", "no text begins with this character", f"{_QUOTE} does"),
+    ("mapping values", "a colon that follows no key", f"{_INDENT}; {_QUOTE} has a colon in it"),
+    ("simple key", "a key without a value", "write `key: value`, with a space after the colon"),
+    ("end of stream", "a quote that is never closed", "end the text with the quote it begins with"),
     ("Unicode", "an escape that is no character", "write the character itself"),
     ("quoted scalar", "a backslash that begins no character", "between single quotes a backslash is just that"),
     ("block scalar", "text beside | or >", "begin it on the next line"),
-    ("alias", "a * that begins no text", f"{_QUOTE} begins with it"),
-    ("anchor", "a & that begins no text", f"{_QUOTE} begins with it"),
-    ("tag", "a ! that begins no text", f"{_QUOTE} begins with it"),
-    ("flow mapping", "braces that do not go on or close here", _ENTRIES),
-    ("flow sequence", "brackets that do not go on or close here", _ENTRIES),
+    ("alias", "an alias (*) is not allowed", f"{_QUOTE} begins with *"),
+    ("anchor", "an anchor (&) is not allowed", f"{_QUOTE} begins with &"),
+    ("tag", "a tag (!) is not allowed", f"{_QUOTE} begins with !"),
+    ("flow mapping", "the braces that open in line {line} do not go on or close here", _ENTRIES),
+    ("flow sequence", "the brackets that open in line {line} do not go on or close here", _ENTRIES),
     ("sequence entries", "a list that begins beside its key", "begin each - on a line of its own"),
-    ("block mapping", "no key where one was expected", f"indent keys alike; {_QUOTE} has quotes or braces in it"),
+    ("block mapping", "no key where one was expected", f"{_INDENT}; {_QUOTE} begins with a quote or a brace"),
     ("block collection", "no - where one was expected", "indent every - of a list alike"),
     ("document start", "text after the end of the document", "write one mapping of keys to values"),
     ("node content", "a sign where a value was expected", f"{_QUOTE} begins with it"),
@@ -131,8 +132,10 @@ def _mistake(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     if "any token" in said and lines(text)[line - 1][column - 1 : column] == "\t":
         said = "tab character"
+    opened = error.context_mark.line + 1 if error.context_mark else line
     for sign, message, hint in _MISTAKES:
         if sign in said:
+            message = message.format(line=opened)
             return _problem(file, line, column, f"not readable as YAML: {message}", hint=hint)
     return _problem(file, line, column, "not readable as YAML")
 
@@ -182,11 +185,11 @@ def _build(events: Iterator[Any], file: str) -> Node:
         if count > MAX_NODES:
             raise refuse(event, f"more than {MAX_NODES:,} entries in one file")
         if isinstance(event, yaml.AliasEvent):
-            raise refuse(event, "an alias (*)", "the thing itself, written out", f"{_QUOTE} begins with *")
+            raise refuse(event, "an alias (*) is not allowed", None, f"{_QUOTE} begins with *")
         if getattr(event, "anchor", None) is not None:
-            raise refuse(event, "an anchor (&)", "text without anchors", f"{_QUOTE} begins with &")
+            raise refuse(event, "an anchor (&) is not allowed", None, f"{_QUOTE} begins with &")
         if getattr(event, "tag", None) is not None:
-            raise refuse(event, "a tag (!)", "text without tags", f"{_QUOTE} begins with !")
+            raise refuse(event, "a tag (!) is not allowed", None, f"{_QUOTE} begins with !")
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
         if isinstance(event, yaml.ScalarEvent):
             place(Scalar(event.value, event.style is None or event.style == "", line, column), event)
@@ -203,7 +206,7 @@ def _build(events: Iterator[Any], file: str) -> Node:
         elif isinstance(event, yaml.DocumentStartEvent) and documents:
             raise refuse(event, "a second document", "one document in a file", "leave out the line ---")
     if not documents:
-        raise Unreadable(_problem(file, 1, 1, "the file is empty", "a mapping"))
+        raise Unreadable(_problem(file, 1, 1, "the file is empty", "a mapping of keys to values"))
     return documents[0]
 
 
