@@ -6,8 +6,9 @@ from datetime import date, timedelta
 from hypothesis import strategies as st
 
 from covrules import kinds
+from covrules.case_reading import case_from_dict
 from covrules.conditions import OPERATORS, operators_for
-from covrules.facts import FACTS, case_from_dict
+from covrules.facts import FACTS
 from covrules.loading import read_ruleset
 
 CODES = ["M54.5", "M54.50", "M54.2", "M25.572", "M79.10", "X99.9", "G44.209", "I89.0"]
@@ -72,6 +73,7 @@ def test_of(rnd, path):
     return {path: value} if op == "equals" and rnd.random() < 0.5 else {path: {op: value}}
 
 
+TESTABLE = [path for path, fact in FACTS.items() if fact.testable]
 COMPARABLE = {}
 
 
@@ -136,7 +138,7 @@ def rule(rnd, number, paths):
 
 def ruleset_data(rnd, rules=None):
     """Return a random ruleset as plain data; its rules share a few facts, so that they meet."""
-    paths = [rnd.choice(list(FACTS)) for _ in range(rnd.choice([2, 4, 8]))]
+    paths = [rnd.choice(TESTABLE) for _ in range(rnd.choice([2, 4, 8]))]
     count = rules or rnd.choice([1, 2, 3, 5])
     return {
         "schema": "covrules/1", "id": "generated", "title": "Generated", "status": "illustrative", "version": "1",

@@ -48,7 +48,7 @@ def test_evaluate_says_why(run):
 
 
 def test_evaluate_as_json_from_standard_input(run):
-    for text in (CASE, '{"visit": {"liability": "work"}}'):
+    for text in (CASE, '{"visit": {"liability": "work"}}', "{visit: {liability: work}}"):
         result = run("evaluate", "-", "--ruleset", "medical-massage", "--format", "json", input=text)
         assert result.exit_code == 0
         assert json.loads(result.stdout)["coverage"] == "not-covered"

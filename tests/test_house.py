@@ -13,7 +13,9 @@ SOURCE = Path(__file__).parents[1] / "src" / "covrules"
 ORDER = [
     ["errors", "codes.body_sites", "codes.timed_units", "codes.icd10cm", "codes.denials", "codes"],
     ["kinds"],
+    ["declaring"],
     ["facts"],
+    ["case_reading"],
     ["derived"],
     ["conditions"],
     ["lowering"],

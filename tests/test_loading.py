@@ -18,7 +18,6 @@ import yaml
 import generators
 from covrules import RulesetError, conditions, loading, yaml_nodes
 from covrules.conditions import OPERATORS, AllOf, AnyOf, Not, Ref
-from covrules.facts import FACTS
 from covrules.kinds import OPEN, UNLIMITED
 from covrules.loading import read_ruleset
 from covrules.rulesets import Cap, Denial, Remedy, Template, ruleset_to_data
@@ -223,12 +222,12 @@ def test_nothing_tests_whether_a_fact_is_known():
 
 def test_every_operator_is_read_and_no_other():
     seen = set()
-    for path, fact in FACTS.items():
+    for path in generators.TESTABLE:
         rnd = random.Random(path)
         for _ in range(20):
             test = generators.test_of(rnd, path)
             loaded = condition(json.dumps(test))
-            assert loaded.fact == path, (fact, test)
+            assert loaded.fact == path, test
             seen.add(loaded.op)
     assert seen == set(OPERATORS)
 

@@ -13,6 +13,7 @@
 import os
 from typing import TYPE_CHECKING
 
+from covrules.case_reading import case_from_dict
 from covrules.errors import CovrulesError, EngineDisagreement, EngineUnavailable, FactError, RulesetError
 from covrules.facts import (
     Authorization,
@@ -25,7 +26,6 @@ from covrules.facts import (
     Provider,
     Referral,
     Visit,
-    case_from_dict,
 )
 from covrules.kinds import ANY, NEVER, OPEN, UNLIMITED
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal, cast, get_args
 
+from covrules.declaring import problem_with
 from covrules.engines import compiled, durable
 from covrules.errors import (
     EngineDisagreement,
@@ -17,7 +18,7 @@ from covrules.errors import (
     did_you_mean,
     one_of,
 )
-from covrules.facts import Case, problem_with
+from covrules.facts import Case
 from covrules.kinds import Date, Unfit, describe
 from covrules.loading import read_ruleset
 from covrules.rulesets import STAGES, Ruleset, Stage

@@ -7,8 +7,10 @@ from typing import Any
 import attrs
 
 from covrules import yaml_nodes
+from covrules.case_reading import case_from_dict, unknown_fact
+from covrules.declaring import problem_with
 from covrules.errors import MAX_PROBLEMS, FactError, Problem
-from covrules.facts import FACTS, GROUPS, Case, case_from_dict, problem_with, unknown_fact
+from covrules.facts import FACTS, GROUPS, Case
 from covrules.kinds import Unfit
 from covrules.yaml_nodes import Mapping, Node, Scalar, Sequence, Unreadable
 
@@ -16,17 +18,24 @@ from covrules.yaml_nodes import Mapping, Node, Scalar, Sequence, Unreadable
 def read_case(data: bytes, file: str) -> Case:
     """Return the case in a file's bytes; `file` is what errors call it.
 
-    A name ending in `.json`, or a text that begins with a brace where the name says nothing, is JSON; all
-    else is YAML. Raises FactError listing everything wrong, by place and by fact, without a value.
+    A file named `.json` is JSON, one named `.yaml` or `.yml` is YAML; where the name says nothing, what can be read
+    as JSON is JSON. Raises FactError listing everything wrong, by place and by fact, without a value.
     """
     try:
         text = yaml_nodes.decode(data, file)
-        yaml_named = file.endswith((".yaml", ".yml"))
-        if file.endswith(".json") or (not yaml_named and text.lstrip().startswith("{")):
+        if file.endswith(".json") or (not file.endswith((".yaml", ".yml")) and _is_json(text)):
             return _json_case(text, file)
         return _yaml_case(yaml_nodes.read(text, file), file)
     except Unreadable as unreadable:
         raise FactError([unreadable.problem]) from None
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text, parse_int=_integer)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _json_case(text: str, file: str) -> Case:

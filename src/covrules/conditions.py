@@ -103,6 +103,9 @@ def make_test(fact: str, op: str, right: Any, *, ref: bool = False) -> Test:
     `right` is a text or list of texts as a file has it, or with `ref` the path of another fact. Raises
     Mistyped.
     """
+    for path in (fact, right) if ref else (fact,):
+        if not FACTS[path].testable:
+            raise Mistyped(f"{path} is tested by no rule", "a fact that says something of the plan, such as plan.payer")
     kind = FACTS[fact].kind
     if op not in operators_for(kind):
         raise Mistyped(f"{fact} ({kind.name}) cannot be tested with {op}", one_of(operators_for(kind)))
@@ -110,8 +113,11 @@ def make_test(fact: str, op: str, right: Any, *, ref: bool = False) -> Test:
     if ref:
         other = FACTS[right].kind
         if not _comparable(wanted, other):
-            hint = "use within" if op in ("in", "not_in") and kind.family == "code" else None
-            raise Mistyped(f"{fact} ({kind.name}) cannot be compared with {right} ({other.name})", hint=hint)
+            raise Mistyped(
+                f"{fact} ({kind.name}) cannot be compared with {right} ({other.name})",
+                _fitting(fact, op),
+                "use within" if op in ("in", "not_in") and kind.family == "code" else None,
+            )
         return Test(fact, op, Ref(right))
     if OPERATORS[op].right == "prefixes" and isinstance(right, str):
         right = [right]
@@ -120,8 +126,17 @@ def make_test(fact: str, op: str, right: Any, *, ref: bool = False) -> Test:
     except Unfit as unfit:
         raise Mistyped(f"found {unfit.found}", wanted.expected, unfit.hint) from None
     if isinstance(wanted, SetOf) and not value:
-        raise Mistyped("found an empty list, which nothing can match", wanted.expected)
+        raise Mistyped("found an empty list, which leaves nothing to compare", wanted.expected)
     return Test(fact, op, value)
+
+
+def _fitting(fact: str, op: str) -> str:
+    """Return what the fact could be compared with instead."""
+    wanted = _right_kind(FACTS[fact].kind, OPERATORS[op].right)
+    fitting = [
+        path for path, other in FACTS.items() if path != fact and other.testable and _comparable(wanted, other.kind)
+    ]
+    return f"a fact such as {one_of(fitting[:3])}" if fitting else wanted.expected
 
 
 def _right_kind(kind: Kind, right: str) -> Kind:

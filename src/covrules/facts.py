@@ -1,19 +1,15 @@
 """The vocabulary: every fact, declared once, with its type, its question, who answers and who can change it."""
 
 import datetime as dt
-import re
-from collections.abc import Collection, Iterable, Mapping
-from itertools import islice
+from collections.abc import Collection, Mapping
 from operator import attrgetter
-from typing import Annotated, Any, Final, Literal, cast, get_args, get_type_hints
+from typing import Annotated, Any, Final
 
 import attrs
 
 from covrules import kinds
-from covrules.errors import MAX_PROBLEMS, FactError, Problem, did_you_mean
-from covrules.kinds import Kind, Unfit
-
-Who = Literal["patient", "doctor", "clinic", "insurer"]
+from covrules.declaring import Fact, Group, declared, fact
+from covrules.errors import FactError, Problem
 
 # Each alias is the type of a fact: what Python sees, and the kind that reads, checks and says its values.
 Flag = Annotated[bool | None, kinds.Bool()]
@@ -45,87 +41,11 @@ Purpose = Annotated[str | None, kinds.Enum(("treatment", "maintenance", "wellnes
 Liability = Annotated[str | None, kinds.Enum(("none", "auto", "work", "other-plan"))]
 
 
-@attrs.frozen(kw_only=True)
-class Fact:
-    """What is declared of one fact.
-
-    `label` names it in a sentence after "the"; `ask` is the question that asks for it; `who` can answer;
-    `change` lists who can change it (nobody, if empty); `unit` is what a number counts; `unknown` stands
-    for it in a sentence while it is unknown. A derived fact is computed from the facts in `derived_from`, unless a
-    case gives it.
-    """
-
-    path: str
-    kind: Kind
-    label: str
-    ask: str
-    who: Who
-    change: tuple[Who, ...] = ()
-    unit: str | None = None
-    derived_from: tuple[str, ...] = ()
-    unknown: str = "(not known)"
-
-    @property
-    def group(self) -> str:
-        """The group the fact belongs to: the part of the path before the dot."""
-        return self.path.partition(".")[0]
-
-    @property
-    def name(self) -> str:
-        """The fact's name within its group."""
-        return self.path.partition(".")[2]
-
-
-def fact(
-    label: str,
-    ask: str,
-    who: Who,
-    *,
-    change: tuple[Who, ...] = (),
-    unit: str | None = None,
-    derived_from: tuple[str, ...] = (),
-    unknown: str = "(not known)",
-) -> Any:
-    """Declare a fact of a group; its type is the annotation's."""
-    declared = {
-        "label": label,
-        "ask": ask,
-        "who": who,
-        "change": change,
-        "unit": unit,
-        "derived_from": derived_from,
-        "unknown": unknown,
-    }
-    return attrs.field(default=None, metadata={"fact": declared})
-
-
-class _Group:
-    """What all groups of facts share: their values are checked, and made canonical, when one is built."""
-
-    __slots__ = ()
-
-    def __attrs_post_init__(self) -> None:
-        problems = []
-        for path, name, kind in _members(type(self)):
-            value = getattr(self, name)
-            if value is None:
-                continue
-            try:
-                canonical = kind.parse(value)
-            except Unfit as unfit:
-                problems.append(problem_with(path, kind, unfit))
-            else:
-                if canonical is not value:
-                    object.__setattr__(self, name, canonical)
-        if problems:
-            raise FactError(problems)
-
-
-@attrs.frozen(kw_only=True)
-class Plan(_Group):
+@attrs.frozen(kw_only=True, repr=False)
+class Plan(Group):
     """What the patient's plan says."""
 
-    id: Text = fact("plan's key", "Under which key is the plan kept in your tables?", "clinic")
+    id: Text = fact("plan's key", "Under which key is the plan kept in your tables?", "clinic", testable=False)
     payer: Text = fact("insurer", "Which insurer is the plan with?", "patient", unknown="the insurer")
     coverage_start: Date = fact("first day of coverage", "On which day does the coverage start?", "insurer")
     coverage_end: EndDate = fact("last day of coverage", "On which day does the coverage end, if any?", "insurer")
@@ -232,8 +152,8 @@ class Plan(_Group):
     )
 
 
-@attrs.frozen(kw_only=True)
-class Prescription(_Group):
+@attrs.frozen(kw_only=True, repr=False)
+class Prescription(Group):
     """The doctor's prescription; `diagnosis=None` is unknown, `diagnosis="none"` says it states no code."""
 
     on_file: Flag = fact("prescription on file", "Is there a prescription on file?", "clinic", change=("clinic",))
@@ -293,8 +213,8 @@ class Prescription(_Group):
     )  # fmt: skip
 
 
-@attrs.frozen(kw_only=True)
-class Referral(_Group):
+@attrs.frozen(kw_only=True, repr=False)
+class Referral(Group):
     """A referral: another document than the prescription, kept at the clinic and sent to the insurer."""
 
     on_file: Flag = fact(
@@ -317,8 +237,8 @@ class Referral(_Group):
     )
 
 
-@attrs.frozen(kw_only=True)
-class Authorization(_Group):
+@attrs.frozen(kw_only=True, repr=False)
+class Authorization(Group):
     """The insurer's prior authorization."""
 
     on_file: Flag = fact(
@@ -342,8 +262,8 @@ class Authorization(_Group):
     )
 
 
-@attrs.frozen(kw_only=True)
-class Provider(_Group):
+@attrs.frozen(kw_only=True, repr=False)
+class Provider(Group):
     """Who gives the massage, and where that stands with the plan."""
 
     credential: Credential = fact(
@@ -372,8 +292,8 @@ class Provider(_Group):
     )
 
 
-@attrs.frozen(kw_only=True)
-class Clinic(_Group):
+@attrs.frozen(kw_only=True, repr=False)
+class Clinic(Group):
     """What the clinic itself decides."""
 
     accepts_payer_from: StartDate = fact(
@@ -383,8 +303,8 @@ class Clinic(_Group):
     )
 
 
-@attrs.frozen(kw_only=True)
-class Visit(_Group):
+@attrs.frozen(kw_only=True, repr=False)
+class Visit(Group):
     """The massage that is booked."""
 
     date: Date = fact("date of the visit", "On which day is the visit?", "clinic", change=("patient",))
@@ -416,8 +336,8 @@ class Visit(_Group):
     )  # fmt: skip
 
 
-@attrs.frozen(kw_only=True)
-class History(_Group):
+@attrs.frozen(kw_only=True, repr=False)
+class History(Group):
     """What has been used before this visit."""
 
     visits_this_year: Count = fact(
@@ -471,8 +391,8 @@ class History(_Group):
     )
 
 
-@attrs.frozen(kw_only=True)
-class Claim(_Group):
+@attrs.frozen(kw_only=True, repr=False)
+class Claim(Group):
     """What is sent to the insurer after the visit."""
 
     submitted_on: Date = fact("day the claim was filed", "On which day was the claim filed?", "clinic")
@@ -488,7 +408,7 @@ class Claim(_Group):
     )  # fmt: skip
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Case:
     """Everything known of one visit; a group or a fact left out is unknown, which is never "no".
 
@@ -523,111 +443,20 @@ class Case:
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Return what is known as nested plain values; `case_from_dict` reads them back."""
         known: dict[str, dict[str, Any]] = {}
-        for declared in FACTS.values():
-            value = self.get(declared.path)
+        for path, fact_ in FACTS.items():
+            value = self.get(path)
             if value is not None:
-                known.setdefault(declared.group, {})[declared.name] = declared.kind.plain(value)
+                known.setdefault(fact_.group, {})[fact_.name] = fact_.kind.plain(value)
         return known
 
 
-GROUPS: Final[dict[str, type[_Group]]] = {
-    "plan": Plan,
-    "prescription": Prescription,
-    "referral": Referral,
-    "authorization": Authorization,
-    "provider": Provider,
-    "clinic": Clinic,
-    "visit": Visit,
-    "history": History,
-    "claim": Claim,
+GROUPS: Final[Mapping[str, type[Group]]] = {
+    group.__name__.lower(): group
+    for group in (Plan, Prescription, Referral, Authorization, Provider, Clinic, Visit, History, Claim)
 }
+"""Every group of facts by its name, in the order of the vocabulary."""
 
-
-def _declared() -> dict[str, Fact]:
-    facts = {}
-    for group, cls in GROUPS.items():
-        hints = get_type_hints(cls, include_extras=True)
-        for field in attrs.fields(cast(type[attrs.AttrsInstance], cls)):
-            path = f"{group}.{field.name}"
-            facts[path] = Fact(path=path, kind=get_args(hints[field.name])[1], **field.metadata["fact"])
-    return facts
-
-
-FACTS: Final[Mapping[str, Fact]] = _declared()
+FACTS: Final[Mapping[str, Fact]] = {fact_.path: fact_ for group in GROUPS.values() for fact_ in declared(group)}
 """Every fact by its path, in the order of the vocabulary."""
 
-_GETTERS = {path: attrgetter(path) for path in FACTS}
-_MEMBERS = {
-    cls: tuple((f.path, f.name, f.kind) for f in FACTS.values() if f.group == group) for group, cls in GROUPS.items()
-}
-_NAME = re.compile(r"[a-z][a-z_]{0,39}(\.[a-z][a-z_]{0,39})?")
-
-
-def _members(group: type[_Group]) -> tuple[tuple[str, str, Kind], ...]:
-    return _MEMBERS[group]
-
-
-def problem_with(path: str, kind: Kind, unfit: Unfit, **place: Any) -> Problem:
-    """Return the problem of a value that its fact does not take, without the value."""
-    hint = None if unfit.telling else unfit.hint
-    return Problem(path=path, message=f"found {unfit.found}", expected=kind.expected, hint=hint, **place)
-
-
-def unknown_fact(name: object, within: str | None = None, **place: Any) -> Problem:
-    """Return the problem of a name that is no fact's; it is repeated only if it looks like one."""
-    known = _names(within)
-    what = f"fact of {within}" if within else "group of facts"
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        return Problem(
-            path=within, message=f"a name that is no {what}", expected=f"one of: {', '.join(known)}", **place
-        )
-    path = f"{within}.{name}" if within else name
-    if name in FACTS:
-        group, _, inner = name.partition(".")
-        hint = f"facts stand in their groups: {inner} under {group}"
-    else:
-        near = did_you_mean(path, FACTS) if "." in name else did_you_mean(name, known) or did_you_mean(path, FACTS)
-        hint = near or f"the names are: {', '.join(known)}"
-    return Problem(path=path, message=f"there is no such {what}", hint=hint, **place)
-
-
-def _names(within: str | None) -> list[str]:
-    return [f.name for f in FACTS.values() if f.group == within] if within else list(GROUPS)
-
-
-def _strangers(names: Iterable[object], within: str | None) -> list[Problem]:
-    known = _names(within)
-    unknown = (name for name in names if name not in known)
-    return [unknown_fact(name, within) for name in islice(unknown, MAX_PROBLEMS)]
-
-
-def case_from_dict(data: Mapping[str, Any]) -> Case:
-    """Return the case that nested plain values describe: `{"plan": {"units_per_visit": 4}, ...}`.
-
-    Values are those of JSON (dates may also be date objects); null and absent mean unknown. Raises one
-    FactError listing every unknown name and every value of the wrong type by its path.
-
-    >>> case_from_dict({"visit": {"minutes": 60, "date": "2026-06-15"}}).visit.minutes
-    60
-    """
-    if not isinstance(data, Mapping):
-        raise FactError([Problem(message=f"found {kinds.describe(data)}", expected="a mapping of groups of facts")])
-    groups: dict[str, Any] = {}
-    problems = _strangers(data, None)
-    for group, cls in GROUPS.items():
-        values = data.get(group)
-        if values is None:
-            continue
-        if not isinstance(values, Mapping):
-            found = f"found {kinds.describe(values)}"
-            problems.append(Problem(path=group, message=found, expected="a mapping of facts to values"))
-        else:
-            known = {name: values[name] for _, name, _ in _members(cls) if name in values}
-            problems += _strangers(values, group) if len(known) < len(values) else []
-            try:
-                groups[group] = cls(**known)
-            except FactError as error:
-                problems += error.problems
-    if problems:
-        raise FactError(problems)
-    return Case(**groups)
+_GETTERS: Final = {path: attrgetter(path) for path in FACTS}

@@ -8,8 +8,9 @@ import attrs
 
 from covrules import conditions, yaml_nodes
 from covrules.conditions import AllOf, AnyOf, Condition, Mistyped, Not, Ref
+from covrules.declaring import Who
 from covrules.errors import MAX_PROBLEMS, Problem, RulesetError, did_you_mean, nearest, one_of, printable
-from covrules.facts import FACTS, Who
+from covrules.facts import FACTS
 from covrules.kinds import Count, Date, Kind, Unfit
 from covrules.rulesets import (
     LAYERS,

@@ -12,7 +12,8 @@ import attrs
 
 from covrules.codes import icd10cm
 from covrules.conditions import Condition, Ref, facts_in, to_data
-from covrules.facts import FACTS, Who
+from covrules.declaring import Who
+from covrules.facts import FACTS
 from covrules.lowering import Forms, lower, lower_cap
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ import attrs
 
 from covrules.codes import icd10cm
 from covrules.conditions import Ref
+from covrules.declaring import Who
 from covrules.derived import unknown_of, value_of
-from covrules.facts import FACTS, Case, Who
+from covrules.facts import FACTS, Case
 from covrules.rulesets import REQUESTED, Denial, Layer, Rule, Ruleset, Source, Stage, Status
 from covrules.truth import holds, undecided
 

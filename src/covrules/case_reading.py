@@ -1,0 +1,73 @@
+"""A case from nested plain values, as JSON has them; all that is wrong is said at once, and no value is repeated."""
+
+import re
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+from covrules.declaring import declared
+from covrules.errors import MAX_PROBLEMS, FactError, Problem, did_you_mean
+from covrules.facts import FACTS, GROUPS, Case
+from covrules.kinds import describe
+
+_NAME = re.compile(r"[a-z][a-z_]{0,39}(\.[a-z][a-z_]{0,39})?")
+
+
+def unknown_fact(name: object, within: str | None = None, **place: Any) -> Problem:
+    """Return the problem of a name that is no fact's; it is repeated only if it looks like one."""
+    known = _names(within)
+    what = f"fact of {within}" if within else "group of facts"
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return Problem(
+            path=within, message=f"a name that is no {what}", expected=f"one of: {', '.join(known)}", **place
+        )
+    path = f"{within}.{name}" if within else name
+    if name in FACTS:
+        group, _, inner = name.partition(".")
+        hint = f"facts stand in their groups: {inner} under {group}"
+    else:
+        near = did_you_mean(path, FACTS) if "." in name else did_you_mean(name, known) or did_you_mean(path, FACTS)
+        hint = near or f"the names are: {', '.join(known)}"
+    return Problem(path=path, message=f"there is no such {what}", hint=hint, **place)
+
+
+def _names(within: str | None) -> list[str]:
+    return [f.name for f in FACTS.values() if f.group == within] if within else list(GROUPS)
+
+
+def _strangers(names: Iterable[object], within: str | None) -> list[Problem]:
+    known = _names(within)
+    unknown = (name for name in names if name not in known)
+    return [unknown_fact(name, within) for name in islice(unknown, MAX_PROBLEMS)]
+
+
+def case_from_dict(data: Mapping[str, Any]) -> Case:
+    """Return the case that nested plain values describe: `{"plan": {"units_per_visit": 4}, ...}`.
+
+    Values are those of JSON (dates may also be date objects); null and absent mean unknown. Raises one
+    FactError listing every unknown name and every value of the wrong type by its path.
+
+    >>> case_from_dict({"visit": {"minutes": 60, "date": "2026-06-15"}}).visit.minutes
+    60
+    """
+    if not isinstance(data, Mapping):
+        raise FactError([Problem(message=f"found {describe(data)}", expected="a mapping of groups of facts")])
+    groups: dict[str, Any] = {}
+    problems = _strangers(data, None)
+    for group, cls in GROUPS.items():
+        values = data.get(group)
+        if values is None:
+            continue
+        if not isinstance(values, Mapping):
+            found = f"found {describe(values)}"
+            problems.append(Problem(path=group, message=found, expected="a mapping of facts to values"))
+        else:
+            known = {fact.name: values[fact.name] for fact in declared(cls) if fact.name in values}
+            problems += _strangers(values, group) if len(known) < len(values) else []
+            try:
+                groups[group] = cls(**known)
+            except FactError as error:
+                problems += error.problems
+    if problems:
+        raise FactError(problems)
+    return Case(**groups)
