@@ -7,7 +7,7 @@ import attrs
 
 from covrules.errors import one_of
 from covrules.facts import FACTS
-from covrules.kinds import Code, Kind, SetOf, Unfit
+from covrules.kinds import DIAGNOSIS_PREFIX, Code, Kind, SetOf, Unfit
 
 Symbol = Literal["==", "!=", "<", "<=", ">", ">="]
 
@@ -146,7 +146,7 @@ def _right_kind(kind: Kind, right: str) -> Kind:
         assert isinstance(kind, SetOf)
         return kind.of
     if right == "prefixes" and isinstance(kind, Code):
-        return SetOf(Code("ICD-10-CM prefix") if kind.system == "ICD-10-CM" else attrs.evolve(kind, none=False))
+        return SetOf(DIAGNOSIS_PREFIX if kind.system == "ICD-10-CM" else attrs.evolve(kind, none=False))
     return kind
 
 

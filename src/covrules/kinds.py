@@ -306,7 +306,7 @@ class Date(Kind):
         return str(value)
 
     def words(self, value: Any) -> str:
-        return str(value) if type(value) is _FarDate else f"{value:%B} {value.day}, {value.year}"
+        return str(value) if type(value) is _FarDate else f"{_MONTHS[value.month - 1]} {value.day}, {value.year}"
 
 
 @attrs.frozen
@@ -430,6 +430,11 @@ def _whole(value: Any) -> Any:
     return value
 
 
+# Not strftime's, which speaks the language of the process.
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
 _MAX_DIGITS = 15
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"-?[0-9]+")
@@ -453,5 +458,5 @@ PRESCRIBER = Enum(("MD", "DO", "NP", "PA", "DC", "ND", "DPM", "DDS", "PT", "OT",
 CREDENTIAL = Enum(("LMT", "PT", "OT", "DC", "ND", "RN", "other"))
 BODY_SITE = Enum(BODY_SITES)
 DIAGNOSIS = Code("ICD-10-CM", none=True)
-DIAGNOSES = SetOf(Code("ICD-10-CM prefix"))
+DIAGNOSIS_PREFIX = Code("ICD-10-CM prefix")
 PROCEDURE = Code("CPT")
