@@ -21,6 +21,7 @@ ORDER = [
     ["lowering"],
     ["rulesets", "truth"],
     ["yaml_nodes"],
+    ["node_reading"],
     ["loading", "verdicts", "case_files"],
     ["rendering", "engines._network"],
     ["engines.compiled", "engines.durable", "engines"],

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 import generators
-from covrules import RulesetError, conditions, loading, yaml_nodes
+from covrules import RulesetError, conditions, node_reading, yaml_nodes
 from covrules.conditions import OPERATORS, AllOf, AnyOf, Not, Ref
 from covrules.kinds import OPEN, UNLIMITED
 from covrules.loading import read_ruleset
@@ -534,8 +534,8 @@ def test_only_a_status_that_the_rule_can_have_is_an_example_of_it():
 
 
 def test_the_longest_text():
-    load(HEAD.replace("title: Sample", f"title: {'x' * loading.MAX_TEXT}"))
-    (problem,) = refused(HEAD.replace("title: Sample", f"title: {'x' * (loading.MAX_TEXT + 1)}"))
+    load(HEAD.replace("title: Sample", f"title: {'x' * node_reading.MAX_TEXT}"))
+    (problem,) = refused(HEAD.replace("title: Sample", f"title: {'x' * (node_reading.MAX_TEXT + 1)}"))
     assert "2,001 characters" in problem.message
 
 

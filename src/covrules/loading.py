@@ -1,17 +1,18 @@
 """A ruleset file to a Ruleset, or to one error that lists every problem with its place."""
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable
+from typing import Any, Final
 
 import attrs
 
 from covrules import conditions, yaml_nodes
 from covrules.conditions import AllOf, AnyOf, Condition, Mistyped, Not, Ref
 from covrules.declaring import Who
-from covrules.errors import MAX_PROBLEMS, Problem, RulesetError, did_you_mean, nearest, one_of, printable
+from covrules.errors import Problem, RulesetError, nearest, one_of
 from covrules.facts import FACTS
 from covrules.kinds import Count, Date, Kind, Unfit
+from covrules.node_reading import CONTROL, Enough, NodeReader, instead, said
 from covrules.rulesets import (
     LAYERS,
     REQUESTED,
@@ -30,14 +31,10 @@ from covrules.rulesets import (
 from covrules.yaml_nodes import Mapping, Node, Scalar, Sequence
 
 SCHEMA: Final = "covrules/1"
-MAX_TEXT: Final = 2_000
-"""The longest text in a ruleset, in characters."""
 
-_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _CARC = re.compile(r"[A-Z]{0,2}[0-9]{1,3}")
 _RARC = re.compile(r"[MN]A?[0-9]{1,3}")
 _URL = re.compile(r"https?://[^\s\"'<>]+")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _WHO: Final[tuple[Who, ...]] = ("patient", "doctor", "clinic", "insurer")
 _FILE_KEYS = ("schema", "id", "title", "status", "version", "sources", "rules")
 _KIND_KEYS = ("requires", "caps", "advises")
@@ -47,8 +44,6 @@ _RULE_KEYS = (
 )  # fmt: skip
 _VALUES = "a value, or a list of values"
 _CONDITION = "a mapping of facts to tests, or all, any or not"
-
-T = TypeVar("T")
 
 
 def read_ruleset(data: bytes, file: str) -> Ruleset:
@@ -60,10 +55,10 @@ def read_ruleset(data: bytes, file: str) -> Ruleset:
         root = yaml_nodes.read(yaml_nodes.decode(data, file), file)
     except yaml_nodes.Unreadable as unreadable:
         raise RulesetError(_with_source([unreadable.problem], data)) from None
-    reader = _Reader(file)
+    reader = _RulesetReader(file)
     try:
         ruleset = reader.ruleset(root)
-    except _Enough:
+    except Enough:
         ruleset = None
     if ruleset is None:
         raise RulesetError(_with_source(sorted(reader.problems, key=lambda p: (p.line or 0, p.column or 0)), data))
@@ -75,99 +70,13 @@ def _with_source(problems: Iterable[Problem], data: bytes) -> list[Problem]:
     return [attrs.evolve(p, source=lines[p.line - 1] if p.line and p.line <= len(lines) else None) for p in problems]
 
 
-class _Enough(Exception):
-    """So many problems are noted that it is of no use to read on."""
-
-
-class _Reader:
-    """Reads nodes into parts of a ruleset; what is wrong is noted and reading goes on, giving None there."""
+class _RulesetReader(NodeReader):
+    """Reads the parts of a ruleset."""
 
     def __init__(self, file: str) -> None:
-        self.file = file
-        self.problems: list[Problem] = []
+        super().__init__(file)
         self.sources: dict[str, Source] | None = {}
         self.rule_lines: dict[str, int] = {}
-        self.misnamed: dict[int, set[str | None]] = {}
-
-    def fail(self, node: Node, message: str, expected: str | None = None, hint: str | None = None) -> None:
-        if len(self.problems) == MAX_PROBLEMS:
-            raise _Enough
-        self.problems.append(
-            Problem(
-                file=self.file,
-                line=node.line,
-                column=node.column,
-                message=message,
-                expected=expected,
-                hint=hint,
-            )
-        )
-
-    # --- shapes ---------------------------------------------------------------------------------------------
-
-    def mapping(
-        self, node: Node, what: str, known: tuple[str, ...] | None = None, expected: str = "a mapping"
-    ) -> Mapping | None:
-        """Return the node if it is a mapping; note keys that come twice or are not known."""
-        if not isinstance(node, Mapping):
-            self.fail(node, f"{what} is {_shape(node)}", expected)
-            return None
-        again = {id(key): first.line for key, first in yaml_nodes.duplicates(node)}
-        for key, _ in node.items:
-            if id(key) in again:
-                self.fail(key, f"{_said(key.text)} comes twice", hint=f"it is there first in line {again[id(key)]}")
-            elif known is not None and key.text not in known:
-                near = nearest(key.text, known)
-                self.misnamed.setdefault(id(node), set()).add(near)
-                self.fail(key, f"{what} has no key {_said(key.text)}", *_instead(near, one_of(known)))
-        return node
-
-    def excused(self, node: Mapping, key: str) -> bool:
-        """Return whether a key that is missing may be there under a wrong name, which is noted already."""
-        return not self.misnamed.get(id(node), set()).isdisjoint((key, None))
-
-    def sequence(self, node: Node, what: str, expected: str = "a list") -> list[Node]:
-        if isinstance(node, Sequence):
-            return node.items
-        self.fail(node, f"{what} is {_shape(node)}", expected)
-        return []
-
-    def text(self, node: Node, what: str, pattern: re.Pattern[str] | None = None, expected: str = "text") -> str | None:
-        if not isinstance(node, Scalar):
-            self.fail(node, f"{what} is {_shape(node)}", expected, "put quotes around text that begins with { or [")
-        elif node.null or not node.text.strip():
-            self.fail(node, f"{what} is {_shape(node)}", expected)
-        elif len(node.text) > MAX_TEXT:
-            self.fail(node, f"{what} has {len(node.text):,} characters", f"at most {MAX_TEXT:,}")
-        elif control := _CONTROL.search(node.text):
-            self.fail(node, f"{what} has a control character (U+{ord(control[0]):04X})", hint="leave it out")
-        elif pattern is not None and not pattern.fullmatch(node.text):
-            self.fail(node, f"{_said(node.text)} cannot be {what}", expected)
-        else:
-            return node.text
-        return None
-
-    def choice(self, node: Node, what: str, words: tuple[Any, ...]) -> Any:
-        text = self.text(node, what, expected=one_of(words))
-        if text is None or text in words:
-            return text
-        self.fail(node, f"{_said(text)} cannot be {what}", one_of(words), did_you_mean(text, words))
-        return None
-
-    def required(self, node: Mapping, key: str, what: str, read: Callable[[Node, str], T | None]) -> T | None:
-        value = node.get(key)
-        if value is not None:
-            return read(value, f"the {key} of {what}")
-        if not self.excused(node, key):
-            self.fail(node, f"{what} has no {key}", hint=f"add the key {key}")
-        return None
-
-    def optional(self, node: Mapping, key: str, read: Callable[[Node], T | None]) -> T | None:
-        value = node.get(key)
-        return None if value is None else read(value)
-
-    def identifier(self, node: Node, what: str) -> str | None:
-        return self.text(node, what, _ID, "lower-case words joined by hyphens, such as units-per-visit")
 
     # --- the file -------------------------------------------------------------------------------------------
 
@@ -177,7 +86,7 @@ class _Reader:
             return None
         schema = self.required(node, "schema", "the ruleset", self.text)
         if schema not in (None, SCHEMA):
-            self.fail(node.get("schema") or node, f"{_said(schema or '')} is not a schema read here", SCHEMA)
+            self.fail(node.get("schema") or node, f"{said(schema or '')} is not a schema read here", SCHEMA)
         id_ = self.required(node, "id", "the ruleset", self.identifier)
         title = self.required(node, "title", "the ruleset", self.text)
         version = self.required(node, "version", "the ruleset", self.text)
@@ -218,7 +127,7 @@ class _Reader:
                 self.sources[key.text] = source or Source(key.text, "")
 
     def source(self, node: Node, id: str) -> Source | None:
-        what = f"the source {_said(id)}"
+        what = f"the source {said(id)}"
         fields = self.mapping(node, what, ("title", "section", "url", "read"), 'a mapping such as {title: "..."}')
         if fields is None:
             return None
@@ -359,7 +268,7 @@ class _Reader:
             text = self.text(item, "a source's id")
             if text is not None and self.sources is not None and text not in self.sources:
                 near = nearest(text, self.sources)
-                self.fail(item, f"there is no source {_said(text)}", *_instead(near, "an id from sources"))
+                self.fail(item, f"there is no source {said(text)}", *instead(near, "an id from sources"))
             elif text is not None:
                 ids.append(text)
         return tuple(ids)
@@ -430,8 +339,8 @@ class _Reader:
                 near = nearest(key.text, usable)
                 self.fail(
                     key,
-                    f"{path} ({kind.name}) cannot be tested with {_said(key.text)}",
-                    *_instead(near, one_of(usable)),
+                    f"{path} ({kind.name}) cannot be tested with {said(key.text)}",
+                    *instead(near, one_of(usable)),
                 )
         return tests
 
@@ -453,7 +362,7 @@ class _Reader:
         if path in FACTS:
             return path
         near = nearest(path, FACTS)
-        self.fail(node, f"there is no fact {_said(path)}", *_instead(near, "a fact, such as plan.payer"))
+        self.fail(node, f"there is no fact {said(path)}", *instead(near, "a fact, such as plan.payer"))
         return None
 
     def value(self, node: Node, what: str, kind: Kind) -> Any:
@@ -474,7 +383,7 @@ class _Reader:
         if len(texts) < len(items):
             found = "nothing" if isinstance(node, Scalar) else "a list of more than plain values"
             raise Mistyped(f"found {found}", _VALUES)
-        if any(_CONTROL.search(text) for text in texts):
+        if any(CONTROL.search(text) for text in texts):
             raise Mistyped("found a control character", hint="leave it out")
         return texts if isinstance(node, Sequence) else texts[0]
 
@@ -491,22 +400,7 @@ def _joined(join: type[AllOf] | type[AnyOf], parts: list[Condition | None]) -> C
     return sound[0] if len(sound) == 1 else join(tuple(sound))
 
 
-def _instead(near: str | None, expected: str) -> tuple[str | None, str | None]:
-    """Return what was expected in the place of a wrong name, and a hint: one of them says enough."""
-    return (None, f"did you mean {near}?") if near is not None else (expected, None)
-
-
 def _with_dollar(node: Node) -> str | None:
     if isinstance(node, Scalar) and node.text in FACTS:
         return f"write ${node.text} for the value of that fact"
     return None
-
-
-def _said(text: str) -> str:
-    return printable(text) if text.strip() else f'"{printable(text)}"'
-
-
-def _shape(node: Node) -> str:
-    if isinstance(node, Scalar):
-        return "nothing" if node.null else "blank text" if not node.text.strip() else "text"
-    return "a list" if isinstance(node, Sequence) else "a mapping"
