@@ -130,6 +130,7 @@ def test_list_and_show(run):
     assert 'Applies where the answer to "Does my plan need a prescription before massage is covered?" is yes.' in shown
     assert "Requires that the prescriber is one of the accepted prescribers." in shown
     assert "Denial code: CARC 184." in shown
+    assert "[insurer] accepts prescriptions from [accepted prescribers]" in shown
 
 
 def test_the_installed_command():

@@ -549,3 +549,10 @@ def test_errors_travel():
     assert (type(again), again.problems, str(again)) == (FactError, caught.value.problems, str(caught.value))
     assert isinstance(caught.value, ValueError)
     assert str(caught.value) == "visit.minutes: found text\n    expected a whole number, 0 or more"
+
+
+def test_a_case_shows_only_what_is_known():
+    assert repr(Case(visit=Visit(minutes=60), plan=Plan(units_per_visit=UNLIMITED))) == (
+        "Case(plan=Plan(units_per_visit=UNLIMITED), visit=Visit(minutes=60))"
+    )
+    assert repr(Case()) == "Case()"

@@ -436,6 +436,10 @@ class Case:
                 article = f"a {group.__name__}; case_from_dict takes mappings"
                 raise FactError([Problem(path=name, message=f"found {kinds.describe(value)}", expected=article)])
 
+    def __repr__(self) -> str:
+        groups = ((name, getattr(self, name)) for name in GROUPS)
+        return f"Case({', '.join(f'{name}={group!r}' for name, group in groups if group != type(group)())})"
+
     def get(self, path: str) -> Any:
         """Return the value given for a fact, or None where it is unknown. Nothing is derived."""
         return _GETTERS[path](self)

@@ -264,11 +264,11 @@ def _sentences(ruleset: Ruleset, rule: Rule) -> Iterator[str]:
     if rule.caps is not None:
         yield f"Caps the {FACTS[REQUESTED].label} at {_cap_words(rule.caps)}."
     if rule.advises is not None:
-        yield f"Advises: {rule.advises.text}"
+        yield f"Advises: {rule.advises.labelled()}"
     if rule.unless is not None:
         yield f"Not where {condition_words(rule.unless)}."
     if rule.because is not None:
-        yield f"If not, it says: {rule.because.text}"
+        yield f"If not, it says: {rule.because.labelled()}"
     if rule.remedy is not None:
         yield f"What to do ({rule.remedy.who}): {rule.remedy.action}"
     for denial in rule.denial:

@@ -78,6 +78,10 @@ class Template:
         """Return the facts named."""
         return [path for _, path in self.pieces() if path is not None]
 
+    def labelled(self) -> str:
+        """Return the sentence with the label of each fact in square brackets."""
+        return "".join(said + (f"[{FACTS[path].label}]" if path else "") for said, path in self.pieces())
+
     def render(self, values: Mapping[str, Any]) -> str:
         """Return the sentence with the values in words, and what stands for those that are unknown."""
         said = ""
