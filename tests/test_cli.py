@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from covrules import RulesetError, load
 from covrules.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -107,6 +108,17 @@ def test_check_runs_the_examples(run):
     assert "wrong: wrong.yaml:10: only should be met and is unmet" in result.stdout
     assert "not exercised: only met" in result.stdout
     assert "only has no because" in result.stdout
+
+
+def test_check_notes_denial_codes_that_are_never_reached(run):
+    text = WRONG.replace("examples:", 'denial: [{carc: "50"}, {carc: "49"}]\n    examples:')
+    assert "only has denial codes after one without when" in run("check", "wrong.yaml", wrong_yaml=text).stdout
+
+
+@pytest.mark.parametrize("path", ["a\0b.yaml", Path("none.yaml")])
+def test_paths_that_cannot_be_read(path):
+    with pytest.raises(RulesetError, match="expected a file that can be read"):
+        load(path)
 
 
 def test_check_of_what_cannot_be_loaded_still_checks_the_rest(run):

@@ -150,7 +150,7 @@ def load(ruleset: str | os.PathLike[str]) -> Ruleset:
             raise RulesetError([Problem(message=message, hint=f"{hint} A path has a slash or ends in .yaml.")])
         path = files[ruleset]
         return _read(read_file(path), f"rules/{path.relative_to(rules_folder()).as_posix()}")
-    return _read(read_file(ruleset), os.fspath(ruleset))
+    return _read(read_file(ruleset), os.fsdecode(ruleset))
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
@@ -158,9 +158,11 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     try:
         with open(path, "rb") as file:
             return file.read(MAX_BYTES + 1)
-    except OSError as error:
-        what = error.strerror or "it cannot be read"
-        raise RulesetError([Problem(file=os.fspath(path), message=what, expected="a file that can be read")]) from None
+    except (OSError, ValueError) as error:
+        what = getattr(error, "strerror", None) or "it cannot be read"
+        raise RulesetError(
+            [Problem(file=os.fsdecode(path), message=what, expected="a file that can be read")]
+        ) from None
 
 
 @lru_cache(maxsize=64)

@@ -69,3 +69,5 @@ def _notes(ruleset: Ruleset) -> Iterator[str]:
             yield f"{rule.id} has no because: a denial by it would give no reason"
         if rule.decides and rule.layer != "clinic" and not rule.denial:
             yield f"{rule.id} has no denial code"
+        if any(denial.when is None for denial in rule.denial[:-1]):
+            yield f"{rule.id} has denial codes after one without when: they are never reached"

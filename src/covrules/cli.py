@@ -17,6 +17,7 @@ from covrules.facts import Case
 from covrules.rendering import ruleset_to_text
 from covrules.rulesets import STAGES
 from covrules.verdicts import Verdict
+from covrules.yaml_nodes import MAX_BYTES
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,7 +56,7 @@ def evaluate_command(case: str, ruleset: str, stage: Any, engine: str, form: str
 
 def _case(argument: str) -> Case:
     if argument == "-":
-        return read_case(sys.stdin.buffer.read(), "standard input")
+        return read_case(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
     return read_case(read_file(argument), argument)
 
 

@@ -161,7 +161,7 @@ def _comparable(wanted: Kind, other: Kind) -> bool:
 
 
 def facts_in(condition: Condition) -> Iterator[str]:
-    """Yield the facts a condition reads, in the order they are written (a fact may come twice)."""
+    """Yield the facts a condition reads, in order (a fact may come twice)."""
     if isinstance(condition, Test):
         yield condition.fact
         if isinstance(condition.right, Ref):

@@ -192,7 +192,7 @@ class Rule:
 
     @cached_property
     def facts(self) -> tuple[str, ...]:
-        """Every fact the rule's conditions read, once, in the order written."""
+        """Every fact the rule's conditions read, once: of `applies`, then of what is asked, then of `unless`."""
         read: list[str] = list(facts_in(self.applies)) if self.applies else []
         read += facts_in(self.requires) if self.requires else []
         if self.caps is not None:
