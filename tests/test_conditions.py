@@ -11,13 +11,13 @@ from covrules.conditions import AllOf, AnyOf, Not  # isort: skip
 from covrules.derived import value_of
 from covrules.facts import FACTS
 from covrules.lowering import ALWAYS, NEVER_HOLDS, conjunction, disjunction
-from covrules.truth import truth
+from covrules.truth import weigh
 
 
 def decided(fact, op, right, data, ref=False):
     case = case_from_dict(data)
     values = {path: value for path in FACTS if (value := value_of(case, path)) is not None}
-    return truth(make_test(fact, op, right, ref=ref), values)
+    return weigh(make_test(fact, op, right, ref=ref), values)[0]
 
 
 def plan(**facts):
@@ -150,9 +150,9 @@ def test_kleene():
         (open_, open_, None, None),
     ]:
         for pair in ((first, second), (second, first)):
-            assert truth(AllOf(pair), values) is both
-            assert truth(AnyOf(pair), values) is either
-    assert [truth(Not(part), values) for part in (yes, no, open_)] == [False, True, None]
+            assert weigh(AllOf(pair), values)[0] is both
+            assert weigh(AnyOf(pair), values)[0] is either
+    assert [weigh(Not(part), values)[0] for part in (yes, no, open_)] == [False, True, None]
 
 
 def test_nothing_and_everything():

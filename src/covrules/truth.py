@@ -1,10 +1,10 @@
 """What a condition, or one of its forms, says of known values; for explanations, never for deciding."""
 
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from covrules.conditions import Condition, Ref, Symbol, Test, facts_in, parts_of
+from covrules.conditions import AnyOf, Condition, Not, Ref, Symbol, Test, facts_in
 from covrules.kinds import ANY, UNLIMITED
 from covrules.lowering import RANKS, And, Compare, Form, Left, Member, Operand, Or, Size, begins, lower
 
@@ -49,19 +49,25 @@ def compares(left: Any, symbol: Symbol, right: Any) -> bool:
     return _SYMBOLS[symbol](left, right)
 
 
-def truth(condition: Condition, values: Mapping[str, Any]) -> bool | None:
-    """Return whether a condition is certainly true or certainly false for the known values, or None."""
-    forms = lower(condition)
-    return True if holds(forms.true, values) else False if holds(forms.false, values) else None
+def weigh(condition: Condition, values: Mapping[str, Any]) -> tuple[bool | None, tuple[str, ...]]:
+    """Return whether a condition is certainly true or false for the known values, or None and what that hangs on.
 
-
-def undecided(condition: Condition, values: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the facts of the undecided parts of a condition, known ones included."""
-    if truth(condition, values) is None:
-        if isinstance(condition, Test):
-            yield from facts_in(condition)
-        for part in parts_of(condition):
-            yield from undecided(part, values)
+    What it hangs on are the facts of its undecided parts, known ones included.
+    """
+    if isinstance(condition, Test):
+        forms = lower(condition)
+        if holds(forms.true, values):
+            return True, ()
+        return (False, ()) if holds(forms.false, values) else (None, tuple(facts_in(condition)))
+    if isinstance(condition, Not):
+        truth, hanging = weigh(condition.part, values)
+        return None if truth is None else not truth, hanging
+    parts = [weigh(part, values) for part in condition.parts]
+    decisive = isinstance(condition, AnyOf)
+    if any(truth is decisive for truth, _ in parts):
+        return decisive, ()
+    hanging = tuple(path for _, paths in parts for path in paths)
+    return (None if hanging else not decisive), hanging
 
 
 _SYMBOLS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {

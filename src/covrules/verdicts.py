@@ -13,7 +13,7 @@ from covrules.declaring import Who
 from covrules.derived import unknown_of, value_of
 from covrules.facts import FACTS, Case
 from covrules.rulesets import REQUESTED, Denial, Layer, Rule, Ruleset, Source, Stage, Status
-from covrules.truth import holds, undecided
+from covrules.truth import holds, weigh
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -289,14 +289,14 @@ def _allowances(ruleset: Ruleset, outcome: Outcome) -> list[int | None]:
 def _undecided_facts(rule: Rule, values: Mapping[str, Any]) -> Iterator[str]:
     for condition in (rule.applies, rule.requires):
         if condition is not None:
-            yield from undecided(condition, values)
+            yield from weigh(condition, values)[1]
     if rule.caps is not None:
         forms = rule.demand
         if forms and not holds(forms.true, values) and not holds(forms.false, values):
             yield from (rule.caps.limit.path,) if isinstance(rule.caps.limit, Ref) else ()
             yield from (*rule.caps.less, REQUESTED)
     if rule.unless is not None:
-        yield from undecided(rule.unless, values)
+        yield from weigh(rule.unless, values)[1]
 
 
 @cache
