@@ -132,6 +132,22 @@ def test_what_is_certain_decides_while_other_things_are_unknown():
     assert verdict.finding("r1").missing == ("visit.purpose",)
 
 
+def test_a_clinic_that_refuses_for_certain_asks_no_more():
+    rules = [{"requires": {"visit.purpose": "treatment"}}, {"requires": {"clinic.accepts_payer_from": "2026-01-01"}}]
+    made = ruleset(*[{**rule, "layer": "clinic"} for rule in rules])
+    assert made.evaluate(Case(visit=Visit(purpose="wellness"))).questions == ()
+    assert [question.fact for question in made.evaluate(Case()).questions] == [
+        "visit.purpose",
+        "clinic.accepts_payer_from",
+    ]
+
+
+def test_the_digest_is_of_the_codes_too(monkeypatch):
+    before = ruleset(CAP).digest
+    monkeypatch.setattr("covrules.codes.icd10cm.digest", lambda: "other codes")
+    assert ruleset(CAP).digest != before
+
+
 def test_unknown_is_never_no():
     verdict = BASE.evaluate(Case())
     assert verdict.coverage == "undetermined"
