@@ -6,7 +6,7 @@ import attrs
 
 from covrules.api import evaluate
 from covrules.facts import FACTS, GROUPS, Case
-from covrules.rulesets import Example, Place, Rule, Ruleset, Status
+from covrules.rulesets import Example, Place, Ruleset, Status
 
 
 @attrs.frozen
@@ -31,24 +31,19 @@ class Report:
 
 
 def check(ruleset: Ruleset) -> Report:
-    """Run every example of a ruleset, and look for what its author may have forgotten."""
+    """Run every example against its rule alone, at the rule's stage, and look for what may have been forgotten."""
     failures, unexercised, run = [], [], 0
     for rule in ruleset.rules:
+        alone = attrs.evolve(ruleset, rules=(rule,))
         reached = set()
         for example in rule.examples:
-            found = status_of(ruleset, rule, example)
+            found = evaluate(alone, case_of(example), stage=rule.stage).findings[0].status
             run += 1
             reached.add(found)
             if found != example.then:
                 failures.append(Failure(rule.id, example.place, example.then, found))
         unexercised += [(rule.id, status) for status in rule.reachable if status not in reached]
     return Report(ruleset, run, tuple(failures), tuple(unexercised), tuple(_notes(ruleset)))
-
-
-def status_of(ruleset: Ruleset, rule: Rule, example: Example) -> Status:
-    """Return the status a rule has by itself, at its own stage, for the facts of an example."""
-    alone = attrs.evolve(ruleset, rules=(rule,))
-    return evaluate(alone, case_of(example), stage=rule.stage).findings[0].status
 
 
 def case_of(example: Example) -> Case:
