@@ -4,8 +4,9 @@ import datetime as dt
 import hashlib
 import json
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import attrs
@@ -273,14 +274,14 @@ class Ruleset:
         return tuple(path for path in FACTS if path in read)
 
     @cached_property
-    def insurers(self) -> tuple[int, ...]:
-        """The places of the rules that decide what the insurer owes."""
-        return tuple(place for place, rule in enumerate(self.rules) if rule.decides and rule.layer != "clinic")
+    def insurers(self) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+        """Picks, of something for every rule, that of the rules which decide what the insurer owes."""
+        return _picker([place for place, rule in enumerate(self.rules) if rule.decides and rule.layer != "clinic"])
 
     @cached_property
-    def clinics(self) -> tuple[int, ...]:
-        """The places of the rules that decide what the clinic accepts."""
-        return tuple(place for place, rule in enumerate(self.rules) if rule.decides and rule.layer == "clinic")
+    def clinics(self) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+        """Picks, of something for every rule, that of the rules which decide what the clinic accepts."""
+        return _picker([place for place, rule in enumerate(self.rules) if rule.decides and rule.layer == "clinic"])
 
     @cached_property
     def caps(self) -> tuple[int, ...]:
@@ -291,9 +292,15 @@ class Ruleset:
         self, case: "Case", stage: Stage = "planned", engine: str = "checked", as_of: dt.date | str | None = None
     ) -> "Verdict":
         """Return the explained verdict on a case: see `covrules.api.evaluate`."""
-        from covrules.api import evaluate
+        import covrules.api
 
-        return evaluate(self, case, stage=stage, engine=engine, as_of=as_of)
+        return covrules.api.evaluate(self, case, stage=stage, engine=engine, as_of=as_of)
+
+
+def _picker(places: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda all_: tuple([all_[place] for place in places])
 
 
 def ruleset_to_data(ruleset: Ruleset) -> dict[str, Any]:

@@ -112,7 +112,7 @@ class Verdict:
             return Units(requested, None, None)
         if self.coverage == "covered":
             return Units(requested, requested, None)
-        bound_by = None if "unmet" in _insurers(self._ruleset, self._outcome) else self._binding_cap()
+        bound_by = None if "unmet" in self._ruleset.insurers(self._outcome.statuses) else self._binding_cap()
         if bound_by is None:
             return Units(requested, 0, None)
         return Units(requested, bound_by[1], bound_by[0])
@@ -257,7 +257,7 @@ def reach(
 
 
 def _coverage(ruleset: Ruleset, outcome: Outcome) -> Coverage:
-    statuses = _insurers(ruleset, outcome)
+    statuses = ruleset.insurers(outcome.statuses)
     if "unmet" in statuses:
         return "not-covered"
     capped = "capped" in statuses
@@ -269,15 +269,10 @@ def _coverage(ruleset: Ruleset, outcome: Outcome) -> Coverage:
 
 
 def _acceptance(ruleset: Ruleset, outcome: Outcome) -> bool | None:
-    statuses = [outcome.statuses[place] for place in ruleset.clinics]
+    statuses = ruleset.clinics(outcome.statuses)
     if "unmet" in statuses or "capped" in statuses:
         return False
     return None if "unknown" in statuses else True
-
-
-def _insurers(ruleset: Ruleset, outcome: Outcome) -> list[Status]:
-    statuses = outcome.statuses
-    return [statuses[place] for place in ruleset.insurers]
 
 
 def _allowances(ruleset: Ruleset, outcome: Outcome) -> list[int | None]:
