@@ -167,15 +167,8 @@ def facts_in(condition: Condition) -> Iterator[str]:
         if isinstance(condition.right, Ref):
             yield condition.right.path
     else:
-        for part in parts_of(condition):
+        for part in (condition.part,) if isinstance(condition, Not) else condition.parts:
             yield from facts_in(part)
-
-
-def parts_of(condition: Condition) -> tuple[Condition, ...]:
-    """Return what a condition is directly made of."""
-    if isinstance(condition, Test):
-        return ()
-    return (condition.part,) if isinstance(condition, Not) else condition.parts
 
 
 def to_data(condition: Condition) -> dict[str, Any]:

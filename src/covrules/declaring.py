@@ -1,6 +1,6 @@
 """How a fact is declared, and what a group of declared facts does: check its values when one is built."""
 
-from typing import Any, Literal, cast, get_args, get_type_hints
+from typing import Any, Final, Literal, cast, get_args, get_type_hints
 
 import attrs
 
@@ -8,6 +8,8 @@ from covrules.errors import FactError, Problem
 from covrules.kinds import Kind, Unfit
 
 Who = Literal["patient", "doctor", "clinic", "insurer"]
+PEOPLE: Final[tuple[Who, ...]] = get_args(Who)
+"""Who can answer a question or mend what is wrong."""
 
 
 @attrs.frozen(kw_only=True)

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
 from covrules import conditions, yaml_nodes
 from covrules.conditions import AllOf, AnyOf, Condition, Mistyped, Not, Ref
-from covrules.declaring import Who
+from covrules.declaring import PEOPLE
 from covrules.errors import Problem, RulesetError, nearest, one_of
 from covrules.facts import FACTS
 from covrules.kinds import Count, Date, Kind, Unfit
@@ -16,7 +16,9 @@ from covrules.node_reading import CONTROL, Enough, NodeReader, instead, said
 from covrules.rulesets import (
     LAYERS,
     REQUESTED,
+    SCHEMA,
     STAGES,
+    STANDINGS,
     STATUSES,
     Cap,
     Denial,
@@ -30,12 +32,9 @@ from covrules.rulesets import (
 )
 from covrules.yaml_nodes import Mapping, Node, Scalar, Sequence
 
-SCHEMA: Final = "covrules/1"
-
 _CARC = re.compile(r"[A-Z]{0,2}[0-9]{1,3}")
 _RARC = re.compile(r"[MN]A?[0-9]{1,3}")
 _URL = re.compile(r"https?://[^\s\"'<>]+")
-_WHO: Final[tuple[Who, ...]] = ("patient", "doctor", "clinic", "insurer")
 _FILE_KEYS = ("schema", "id", "title", "status", "version", "sources", "rules")
 _KIND_KEYS = ("requires", "caps", "advises")
 _RULE_KEYS = (
@@ -90,8 +89,7 @@ class _RulesetReader(NodeReader):
         id_ = self.required(node, "id", "the ruleset", self.identifier)
         title = self.required(node, "title", "the ruleset", self.text)
         version = self.required(node, "version", "the ruleset", self.text)
-        statuses = ("illustrative", "sourced")
-        status: Any = self.required(node, "status", "the ruleset", lambda n, what: self.choice(n, what, statuses))
+        status: Any = self.required(node, "status", "the ruleset", lambda n, what: self.choice(n, what, STANDINGS))
         self.sources = {} if not self.excused(node, "sources") else None
         self.optional(node, "sources", self.read_sources)
         rules = self.optional(node, "rules", self.rules) or ()
@@ -243,7 +241,7 @@ class _RulesetReader(NodeReader):
         table = self.mapping(node, "a remedy", ("who", "action"), 'a mapping such as {who: doctor, action: "..."}')
         if table is None:
             return None
-        who = self.required(table, "who", "a remedy", lambda n, what: self.choice(n, what, _WHO))
+        who = self.required(table, "who", "a remedy", lambda n, what: self.choice(n, what, PEOPLE))
         action = self.required(table, "action", "a remedy", self.text)
         return Remedy(who, action) if who and action else None
 

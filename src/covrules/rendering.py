@@ -11,7 +11,7 @@ from covrules.conditions import OPERATORS, AllOf, AnyOf, Condition, Not, Ref, Te
 from covrules.errors import printable
 from covrules.facts import FACTS
 from covrules.kinds import Bool, SetOf
-from covrules.rulesets import REQUESTED, Cap, Rule, Ruleset
+from covrules.rulesets import REQUESTED, Cap, Denial, Rule, Ruleset, Source
 from covrules.verdicts import Coverage, Finding, Verdict
 
 Mark = Literal["yes", "no", "part", "open", "note"]
@@ -137,12 +137,19 @@ def _reason(verdict: Verdict, finding: Finding) -> Line:
     if rule.remedy is not None:
         details.append(f"What to do ({rule.remedy.who}): {rule.remedy.action}")
     if finding.denial is not None:
-        rarc = f", RARC {', '.join(finding.denial.rarc)}" if finding.denial.rarc else ""
-        details.append(f"Denial code: CARC {finding.denial.carc}{rarc}")
+        details.append(f"Denial code: {_codes(finding.denial)}")
     details.append(f"Rule: {rule.id} ({rule.title})")
-    details += [f"Source: {', '.join(filter(None, (c.title, c.section, c.url)))}" for c in finding.cites]
+    details += [f"Source: {_cited(source)}" for source in finding.cites]
     mark: Mark = "part" if finding.status == "capped" else "no"
     return Line(mark, finding.because or f"Not so: {finding.title}.", tuple(details))
+
+
+def _codes(denial: Denial) -> str:
+    return f"CARC {denial.carc}" + (f", RARC {', '.join(denial.rarc)}" if denial.rarc else "")
+
+
+def _cited(source: Source) -> str:
+    return ", ".join(filter(None, (source.title, source.section, source.url)))
 
 
 def _acceptance(verdict: Verdict, failed: list[Finding]) -> Iterator[Line]:
@@ -273,9 +280,9 @@ def _sentences(ruleset: Ruleset, rule: Rule) -> Iterator[str]:
         yield f"What to do ({rule.remedy.who}): {rule.remedy.action}"
     for denial in rule.denial:
         where = f" where {condition_words(denial.when)}" if denial.when else ""
-        yield f"Denial code{where}: CARC {denial.carc}{''.join(f', RARC {code}' for code in denial.rarc)}."
+        yield f"Denial code{where}: {_codes(denial)}."
     for source in ruleset.cited(rule):
-        yield f"Source: {', '.join(filter(None, (source.title, source.section, source.url)))}."
+        yield f"Source: {_cited(source)}."
     yield f"Written in {rule.place}."
 
 

@@ -29,9 +29,16 @@ Stage = Literal["planned", "delivered", "billed"]
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 """How far a visit has come, in order; a rule matters from its own stage on."""
 
+Standing = Literal["illustrative", "sourced"]
+STANDINGS: Final[tuple[Standing, ...]] = get_args(Standing)
+"""Whether a ruleset shows how rules can be, or every rule of it cites what was read."""
+
 Status = Literal["not-applicable", "met", "waived", "unmet", "capped", "unknown", "later", "advised"]
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 """What a finding can say of its rule."""
+
+SCHEMA: Final = "covrules/1"
+"""The version of the file format."""
 
 REQUESTED: Final = "visit.units"
 """The fact that caps bound."""
@@ -158,16 +165,13 @@ class Rule:
     place: Place = attrs.field(eq=False)
 
     @property
-    def kind(self) -> Literal["requires", "caps", "advises"]:
-        """The one key that says what the rule does."""
-        if self.requires is not None:
-            return "requires"
-        return "caps" if self.caps is not None else "advises"
-
-    @property
     def decides(self) -> bool:
         """Whether the rule has a say in coverage or acceptance; advice has none."""
         return self.advises is None
+
+    def starts_after(self, stage: Stage) -> bool:
+        """Whether the rule does not matter yet at a stage."""
+        return STAGES.index(self.stage) > STAGES.index(stage)
 
     @property
     def failing(self) -> Literal["unmet", "capped"]:
@@ -226,7 +230,7 @@ class Ruleset:
 
     id: str
     title: str
-    status: Literal["illustrative", "sourced"]
+    status: Standing
     version: str
     rules: tuple[Rule, ...]
     sources: Mapping[str, Source] = attrs.field(factory=dict)
@@ -306,7 +310,7 @@ def _picker(places: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
 def ruleset_to_data(ruleset: Ruleset) -> dict[str, Any]:
     """Return the ruleset as plain data in the file's own form; where it was read from is left out."""
     return {
-        "schema": "covrules/1",
+        "schema": SCHEMA,
         "id": ruleset.id,
         "title": ruleset.title,
         "status": ruleset.status,

@@ -8,7 +8,7 @@ from covrules.derived import DERIVE
 from covrules.facts import FACTS, Case
 from covrules.kinds import ANY, UNLIMITED
 from covrules.lowering import RANKS, And, Compare, Form, Left, Member, Or, Size, begins
-from covrules.rulesets import STAGES, Cap, Rule, Ruleset, Stage
+from covrules.rulesets import Cap, Rule, Ruleset, Stage
 from covrules.verdicts import Outcome
 
 _INDENT: Final = "    "
@@ -59,20 +59,17 @@ class _Writer:
         lines: list[str] = []
         for word, said in branches:
             lines.append((f"elif {word}" if lines else f"if {word}") + f": {status} = {said!r}")
-        otherwise = "later" if self.starts_later(rule) else "unknown"
+        otherwise = "later" if rule.starts_after(self.stage) else "unknown"
         lines += [f"else: {status} = {otherwise!r}"] if lines else [f"{status} = {otherwise!r}"]
         if rule.caps is not None:
             lines.append(f"a{place} = {self.left(rule.caps)} if {status} == 'capped' else None")
         return [_INDENT + line for line in lines]
 
-    def starts_later(self, rule: Rule) -> bool:
-        return STAGES.index(rule.stage) > STAGES.index(self.stage)
-
     def branches(self, rule: Rule) -> list[tuple[str, str]]:
         """Return the tests in the order that decides, each with the status it leads to."""
         applies, unless, demand = rule.application, rule.exception, rule.demand
         branches = [(self.form(applies.false), "not-applicable")] if applies else []
-        if self.starts_later(rule):
+        if rule.starts_after(self.stage):
             return branches
         certain = [self.form(applies.true)] if applies else []
         if demand is None:

@@ -15,7 +15,7 @@ from covrules.engines._network import Conjunction, Network, NetworkUnavailable, 
 from covrules.facts import FACTS, Case
 from covrules.kinds import ANY, UNLIMITED, Enum
 from covrules.lowering import And, Compare, Form, Left, Member, Or, Size, Within, begins, conjunction
-from covrules.rulesets import REQUESTED, STAGES, Rule, Ruleset, Stage, Status
+from covrules.rulesets import REQUESTED, Rule, Ruleset, Stage, Status
 from covrules.verdicts import Outcome
 
 __all__ = ["NetworkUnavailable", "available", "compile_ruleset"]
@@ -48,7 +48,7 @@ def compile_ruleset(ruleset: Ruleset, stage: Stage) -> Callable[[Case], Outcome]
     prior = [Network(level) for level in levels.definitions]
     network = Network(conclusions)
     encode = attributes.encoder()
-    undecided: list[Status] = ["later" if _starts_later(rule, stage) else "unknown" for rule in ruleset.rules]
+    undecided: list[Status] = ["later" if rule.starts_after(stage) else "unknown" for rule in ruleset.rules]
 
     def decide(case: Case) -> Outcome:
         values = encode(case)
@@ -66,15 +66,11 @@ def compile_ruleset(ruleset: Ruleset, stage: Stage) -> Callable[[Case], Outcome]
     return decide
 
 
-def _starts_later(rule: Rule, stage: Stage) -> bool:
-    return STAGES.index(rule.stage) > STAGES.index(stage)
-
-
 def _ways(rule: Rule, stage: Stage) -> list[tuple[Form, Status]]:
     """Return how the rule comes to each certain status, what decides first coming first."""
     applies, unless, demand = rule.application, rule.exception, rule.demand
     ways: list[tuple[Form, Status]] = [(applies.false, "not-applicable")] if applies else []
-    if _starts_later(rule, stage):
+    if rule.starts_after(stage):
         return ways
     failing = [forms for forms in (applies and applies.true, demand and demand.false, unless and unless.false) if forms]
     if demand is not None:
