@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from covrules import kinds
 from covrules.case_reading import case_from_dict
-from covrules.conditions import OPERATORS, operators_for
+from covrules.conditions import OPERATORS, Mistyped, make_test, operators_for
+from covrules.declaring import Fact
 from covrules.facts import FACTS
-from covrules.loading import read_ruleset
+from covrules.library import File, read
+from covrules.rulesets import LAYERS
 
 CODES = ["M54.5", "M54.50", "M54.2", "M25.572", "M79.10", "X99.9", "G44.209", "I89.0"]
 PREFIXES = ["M", "M54", "M54.5", "M25.57", "G", "I89.0", "Z"]
@@ -54,12 +56,12 @@ def plain_value(rnd, kind):
     raise AssertionError(kind)
 
 
-def test_of(rnd, path):
+def a_test_of(rnd, path, vocabulary=FACTS):
     """Return a random test of a fact in the file's form."""
-    kind = FACTS[path].kind
+    kind = vocabulary[path].kind
     op = rnd.choice(operators_for(kind))
     right = OPERATORS[op].right
-    others = [p for p in FACTS if p != path and comparable(path, op, p)]
+    others = [p for p in vocabulary if p != path and comparable(vocabulary, path, op, p)]
     if others and rnd.random() < 0.6:
         return {path: {op: f"${rnd.choice(others)}"}}
     if right == "values":
@@ -77,99 +79,207 @@ TESTABLE = [path for path, fact in FACTS.items() if fact.testable]
 COMPARABLE = {}
 
 
-def comparable(path, op, other):
+def comparable(vocabulary, path, op, other):
     """Return whether the loader takes this comparison of two facts."""
-    from covrules.conditions import Mistyped, make_test
-
-    key = (FACTS[path].kind, op, FACTS[other].kind)
+    if not vocabulary[other].testable:
+        return False
+    key = (vocabulary[path].kind, op, vocabulary[other].kind)
     if key not in COMPARABLE:
         try:
-            make_test(path, op, other, ref=True)
+            make_test(path, op, other, ref=True, vocabulary=vocabulary)
             COMPARABLE[key] = True
         except Mistyped:
             COMPARABLE[key] = False
     return COMPARABLE[key]
 
 
-def condition(rnd, paths, depth):
+def condition(rnd, paths, depth, vocabulary=FACTS):
     """Return a random condition over some facts."""
     form = rnd.choice(["test", "test", "tests", "all", "any", "not"]) if depth else "test"
     if form == "test":
-        return test_of(rnd, rnd.choice(paths))
+        return a_test_of(rnd, rnd.choice(paths), vocabulary)
     if form == "tests":
         tests = {}
         for _ in range(2):
-            tests |= test_of(rnd, rnd.choice(paths))
+            tests |= a_test_of(rnd, rnd.choice(paths), vocabulary)
         return tests
     if form == "not":
-        return {"not": condition(rnd, paths, depth - 1)}
-    return {form: [condition(rnd, paths, depth - 1) for _ in range(rnd.choice([1, 2, 2, 3]))]}
+        return {"not": condition(rnd, paths, depth - 1, vocabulary)}
+    return {form: [condition(rnd, paths, depth - 1, vocabulary) for _ in range(rnd.choice([1, 2, 2, 3]))]}
 
 
-COUNTS = [path for path, fact in FACTS.items() if fact.kind == kinds.Count()]
 LIMITS = [path for path, fact in FACTS.items() if isinstance(fact.kind, kinds.Count)]
+OWN_KINDS = [
+    kinds.Bool(),
+    kinds.Count(),
+    kinds.Count(unlimited=True),
+    kinds.Text(),
+    kinds.Date(),
+    kinds.Date(word="open"),
+    kinds.DIAGNOSIS,
+    kinds.PRESCRIBER,
+    kinds.Enum(("here", "there")),
+    kinds.Enum(("low", "middle", "high"), ranked=True),
+    kinds.SetOf(kinds.Enum(("here", "there"))),
+    kinds.SetOf(kinds.PRESCRIBER, any=True),
+    kinds.SetOf(kinds.DIAGNOSIS_PREFIX),
+]
 
 
-def rule(rnd, number, paths):
-    """Return a random rule in the file's form."""
-    made = {"id": f"rule-{number}", "title": f"Rule {number}"}
-    kind = rnd.choice(["requires", "requires", "requires", "caps", "caps", "advises"])
-    if kind == "requires":
-        made["requires"] = condition(rnd, paths, 2)
-    elif kind == "caps":
-        made["caps"] = {"visit.units": rnd.choice([f"${rnd.choice(LIMITS)}", 3, "unlimited", 0])}
-        if rnd.random() < 0.5:
-            made["caps"]["less"] = [rnd.choice(COUNTS) for _ in range(rnd.choice([1, 2]))]
-    else:
-        made["advises"] = "Advice on {visit.date}."
-    if rnd.random() < 0.5:
-        made["applies"] = condition(rnd, paths, 2)
-    if rnd.random() < 0.4:
-        made["unless"] = condition(rnd, paths, 1)
+OWN_FACTS = {}
+"""The facts last declared by the ruleset of an id."""
+
+
+def own_facts(rnd, prefix):
+    """Return facts that a ruleset may declare: some of random kinds, and now and then the days between two dates."""
+    made = {}
+
+    def add(name, kind, **more):
+        path = f"own.{prefix}_{name}"
+        made[path] = Fact(path=path, name=path[4:], kind=kind, label=name, ask="What is it?", who="clinic", **more)
+
+    for number in range(rnd.choice([0, 0, 1, 2, 3])):
+        add(f"fact_{number}", rnd.choice(OWN_KINDS))
+    own_dates = [path for path, fact in made.items() if fact.kind == kinds.Date()]
+    dates = ["visit.date", "prescription.issued_on", *own_dates]
     if rnd.random() < 0.3:
-        made["layer"] = rnd.choice(["mandate", "policy", "clinic", "clinic"])
-    if rnd.random() < 0.15:
-        made["from"] = rnd.choice(["delivered", "billed"])
-    if kind != "advises":
-        made["because"] = "Because of {visit.units} and {plan.accepted_prescribers}."
-        made["denial"] = [{"carc": "151", "when": condition(rnd, paths, 1)}, {"carc": "50", "rarc": ["N362"]}]
+        add("days", kinds.Days(), derived_from=tuple(rnd.sample(dates, 2)))
     return made
 
 
-def ruleset_data(rnd, rules=None):
-    """Return a random ruleset as plain data; its rules share a few facts, so that they meet."""
-    paths = [rnd.choice(TESTABLE) for _ in range(rnd.choice([2, 4, 8]))]
-    count = rules or rnd.choice([1, 2, 3, 5])
-    return {
-        "schema": "covrules/1", "id": "generated", "title": "Generated", "status": "illustrative", "version": "1",
-        "rules": [rule(rnd, number, paths) for number in range(count)],
+def declared(fact):
+    """Return the declaration of an own fact in the file's form."""
+    if fact.derived_from:
+        return {"type": "days", "to": fact.derived_from[0], "from": fact.derived_from[1]}
+    return {**kinds.declaration_of(fact.kind), "who": fact.who, "ask": fact.ask, "label": fact.label}
+
+
+def fixed(rnd, fact):
+    """Return what a plan fixes of a fact in the file's form."""
+    if rnd.random() < 0.5:
+        return {"value": plain_value(rnd, fact.kind)}
+    days = rnd.sample(["2025-01-01", "2026-06-01", "2026-06-15", "2026-07-01"], rnd.choice([1, 2, 3]))
+    return {"value": {day: plain_value(rnd, fact.kind) for day in days}}
+
+
+def rule(rnd, id, paths, vocabulary, layer, waivable):
+    """Return a random rule in the file's form; `waivable` are the ids of rules that one of its layer may waive."""
+    made = {"id": id, "title": f"Rule {id}", "layer": layer}
+    kind = rnd.choice(["requires"] * 6 + ["caps"] * 4 + ["advises"] * 2 + ["waives"] * (3 if waivable else 0))
+    if kind == "requires":
+        made["requires"] = condition(rnd, paths, 2, vocabulary)
+    elif kind == "caps":
+        made["caps"] = {"visit.units": rnd.choice([f"${rnd.choice(LIMITS)}", 3, "unlimited", 0])}
+        if rnd.random() < 0.5:
+            counts = [path for path, fact in vocabulary.items() if fact.kind == kinds.Count()]
+            made["caps"]["less"] = [rnd.choice(counts) for _ in range(rnd.choice([1, 2]))]
+    elif kind == "waives":
+        made["waives"] = rnd.sample(waivable, min(len(waivable), rnd.choice([1, 2, 3])))
+    else:
+        made["advises"] = "Advice on {visit.date}."
+    if rnd.random() < 0.5:
+        made["applies"] = condition(rnd, paths, 2, vocabulary)
+    if rnd.random() < 0.4:
+        made["unless"] = condition(rnd, paths, 1, vocabulary)
+    if kind != "waives" and rnd.random() < 0.15:
+        made["from"] = rnd.choice(["delivered", "billed"])
+    if kind in ("requires", "caps"):
+        made["because"] = "Because of {visit.units} and {plan.accepted_prescribers}."
+        made["denial"] = [
+            {"carc": "151", "when": condition(rnd, paths, 1, vocabulary)},
+            {"carc": "50", "rarc": ["N362"]},
+        ]
+    return made
+
+
+def ruleset_data(rnd, rules=None, id="generated", parents=(), fixed_elsewhere=()):
+    """Return a random ruleset as plain data; its rules share a few facts, so that they meet.
+
+    Of the parents, some of which it replaces and some disables, the facts are known by their declarations.
+    """
+    own = own_facts(rnd, id)
+    vocabulary = {**FACTS, **own}
+    for parent in parents:
+        vocabulary |= OWN_FACTS[parent["id"]]
+    OWN_FACTS[id] = own
+    own_paths = [path for path in vocabulary if path not in FACTS]
+    paths = [rnd.choice([*TESTABLE, *own_paths * 20]) for _ in range(rnd.choice([2, 4, 8]))]
+    inherited = [made for parent in parents for made in parent["rules"]]
+    disables = [made["id"] for made in inherited if made["layer"] != "mandate" and rnd.random() < 0.15]
+    layers = {made["id"]: made["layer"] for made in inherited if made["id"] not in disables}
+    waivable = {made["id"] for made in inherited if not {"waives", "advises"} & set(made)} - set(disables)
+    named = {id for made in inherited for id in made.get("waives", ())}
+    made = []
+    for number in range(rules or rnd.choice([1, 2, 3, 5])):
+        replaced = rnd.choice(sorted(set(layers) - named - {each["id"] for each in made} | {""}))
+        rule_id = replaced if replaced and rnd.random() < 0.3 else f"{id}-{number}"
+        layer = rnd.choice(["plan", "plan", "plan", "policy", "clinic", "clinic", "mandate"])
+        if rule_id == replaced:
+            layer = rnd.choice(LAYERS[: LAYERS.index(layers[replaced]) + 1])
+        may = [each for each in sorted(waivable - {rule_id}) if LAYERS.index(layer) <= LAYERS.index(layers[each])]
+        made.append(rule(rnd, rule_id, paths, vocabulary, layer, may))
+        layers[rule_id] = layer
+        named |= set(made[-1].get("waives", ()))
+        waivable -= {rule_id}
+        waivable |= {rule_id} if not {"waives", "advises"} & set(made[-1]) else set()
+    fixable = sorted({*paths, *LIMITS} - {"visit.date", *fixed_elsewhere})
+    data = {
+        "schema": "covrules/1", "id": id, "title": "Generated", "status": "illustrative", "version": "1", "rules": made,
+        "declares": {path: declared(fact) for path, fact in own.items()},
+        "facts": {path: fixed(rnd, vocabulary[path]) for path in rnd.sample(fixable, rnd.choice([0, 0, 0, 1, 2]))},
     }  # fmt: skip
+    if parents:
+        data |= {"extends": [parent["id"] for parent in parents], "disables": disables}
+    if rnd.random() < 0.1:
+        data["effective"] = {"from": "2026-01-01"}
+    return data
+
+
+def family(rnd, rules=None):
+    """Return random rulesets as plain data: one, and those it extends."""
+    parents = []
+    for id in rnd.choice([(), (), ("one",), ("one", "other")]):
+        parents.append(ruleset_data(rnd, rules, id, fixed_elsewhere=parents[0]["facts"] if parents else ()))
+    return [ruleset_data(rnd, rules, parents=parents), *parents]
+
+
+def resolved(family_):
+    """Return the first of some rulesets with what it extends, read by the loader like any other."""
+    child, *parents = [File(json.dumps(data).encode(), f"{data['id']}.yaml") for data in family_]
+    return read(child, {parent.id: (parent,) for parent in parents}, None)
 
 
 def ruleset(rnd, rules=None):
-    """Return a random ruleset, read by the loader like any other."""
-    return read_ruleset(json.dumps(ruleset_data(rnd, rules)).encode(), "generated.yaml")
+    """Return a random ruleset with what it extends."""
+    return resolved(family(rnd, rules))
 
 
 def needed(ruleset):
     """Return the facts that bear on a ruleset, what derived ones are derived from included."""
-    return list(dict.fromkeys(source for path in ruleset.facts for source in (path, *FACTS[path].derived_from)))
+    known = ruleset.vocabulary
+    return [known[path] for path in dict.fromkeys(s for p in ruleset.facts for s in (p, *known[p].derived_from))]
 
 
-def case_data(rnd, paths):
+def case_data(rnd, facts):
     """Return a random case over some facts as plain data; some facts are unknown, derived ones seldom given."""
     known = rnd.choice(KNOWN)
     data = {}
-    for path in paths:
-        fact = FACTS[path]
+    for fact in facts:
         if rnd.random() < (known * 0.1 if fact.derived_from else known):
             data.setdefault(fact.group, {})[fact.name] = plain_value(rnd, fact.kind)
     return data
 
 
-def case(rnd, paths):
-    """Return a random case over some facts."""
-    return case_from_dict(case_data(rnd, paths))
+def case_for(rnd, made):
+    """Return a random case that bears on a ruleset; it repeats or leaves out what the ruleset fixes."""
+    data = case_data(rnd, needed(made))
+    day = date.fromisoformat(data.get("visit", {}).get("date", DAY.isoformat()))
+    for path, value in made.fixed_on(day).items():
+        fact = made.vocabulary[path]
+        data.get(fact.group, {}).pop(fact.name, None)
+        if rnd.random() < 0.2:
+            data.setdefault(fact.group, {})[fact.name] = fact.kind.plain(value)
+    return case_from_dict(data)
 
 
 @st.composite
@@ -177,5 +287,4 @@ def rulesets_with_cases(draw, cases=8):
     """A ruleset and some cases that bear on it."""
     rnd = draw(st.randoms(use_true_random=False))
     made = ruleset(rnd)
-    paths = needed(made)
-    return made, [case(rnd, paths) for _ in range(cases)]
+    return made, [case_for(rnd, made) for _ in range(cases)]

@@ -8,8 +8,7 @@ import datetime as dt
 
 from covrules import conditions, kinds
 from covrules.conditions import AllOf, AnyOf, Not, Ref, Test
-from covrules.derived import unknown_of, value_of
-from covrules.facts import FACTS
+from covrules.derived import derivation
 from covrules.kinds import ANY, NEVER, OPEN, UNLIMITED
 
 STAGES = ["planned", "delivered", "billed"]
@@ -32,11 +31,10 @@ def negated(truth):
 # --- a comparison -----------------------------------------------------------------------------------------------
 
 
-def compare(op, left, right):
-    """Compare two known values."""
+def compare(op, left, right, kind):
+    """Compare two known values, the left one of a kind."""
     if op in ("at_most", "at_least", "below", "above") and isinstance(left, str):
-        order = ["general", "regional", "specific"]
-        left, right = order.index(left), order.index(right)
+        left, right = kind.values.index(left), kind.values.index(right)
     match op:
         case "equals":
             return left == right
@@ -89,53 +87,52 @@ def could_be(kind):
     return ["M54.50", "97124", "none", "a", "something else"]
 
 
-def truth_of_test(test, case):
-    left_kind = FACTS[test.fact].kind
-    left = value_of(case, test.fact)
+def truth_of_test(test, known):
+    left_kind = test.fact.kind
+    left = known.get(test.fact.path)
     if isinstance(test.right, Ref):
-        right_kind = FACTS[test.right.path].kind
-        right = value_of(case, test.right.path)
+        right_kind = test.right.kind
+        right = known.get(test.right.path)
     else:
         right_kind, right = left_kind, test.right
     if left is not None and right is not None:
-        return compare(test.op, left, right)
+        return compare(test.op, left, right, left_kind)
     if left is None and right is None:
         return None
+    alone, its_kind = (left, left_kind) if left is not None else (right, right_kind)
+    if not is_special(alone, its_kind):
+        return None
     if left is not None:
-        answers = (
-            {compare(test.op, left, other) for other in could_be(right_kind)} if is_special(left, left_kind) else ()
-        )
+        answers = {compare(test.op, left, other, left_kind) for other in could_be(right_kind)}
     else:
-        answers = (
-            {compare(test.op, other, right) for other in could_be(left_kind)} if is_special(right, right_kind) else ()
-        )
+        answers = {compare(test.op, other, right, left_kind) for other in could_be(left_kind)}
     return answers.pop() if len(answers) == 1 else None
 
 
-def truth(condition, case):
+def truth(condition, known):
     match condition:
         case Test():
-            return truth_of_test(condition, case)
+            return truth_of_test(condition, known)
         case Not(part):
-            return negated(truth(part, case))
+            return negated(truth(part, known))
         case AllOf(parts):
-            return both(truth(part, case) for part in parts)
+            return both(truth(part, known) for part in parts)
         case AnyOf(parts):
-            return either(truth(part, case) for part in parts)
+            return either(truth(part, known) for part in parts)
 
 
 # --- a rule -----------------------------------------------------------------------------------------------------
 
 
-def limit_of(rule, case):
+def limit_of(rule, known):
     limit = rule.caps.limit
-    return value_of(case, limit.path) if isinstance(limit, Ref) else limit
+    return known.get(limit.path) if isinstance(limit, Ref) else limit
 
 
-def allowance(rule, case):
+def allowance(rule, known):
     """What a cap allows, where its limit and its use are known."""
-    limit = limit_of(rule, case)
-    used = [value_of(case, path) for path in rule.caps.less]
+    limit = limit_of(rule, known)
+    used = [known.get(path) for path in rule.caps.less]
     if limit is UNLIMITED:
         return UNLIMITED
     if limit is None or None in used:
@@ -143,11 +140,11 @@ def allowance(rule, case):
     return max(0, limit - sum(used))
 
 
-def demand(rule, case):
+def demand(rule, known):
     if rule.requires is not None:
-        return truth(rule.requires, case)
-    asked = value_of(case, "visit.units")
-    allowed = allowance(rule, case)
+        return truth(rule.requires, known)
+    asked = known.get("visit.units")
+    allowed = allowance(rule, known)
     if allowed is UNLIMITED or asked == 0:
         return True
     if allowed is None or asked is None:
@@ -155,16 +152,28 @@ def demand(rule, case):
     return asked <= allowed
 
 
-def status_of(rule, case, stage):
-    applies = True if rule.applies is None else truth(rule.applies, case)
-    unless = False if rule.unless is None else truth(rule.unless, case)
+def excuses(waiver, known):
+    applies = True if waiver.applies is None else truth(waiver.applies, known)
+    unless = False if waiver.unless is None else truth(waiver.unless, known)
+    return both([applies, negated(unless)])
+
+
+def waivers_of(ruleset, rule):
+    return [waiver for waiver in ruleset.rules if rule.id in (waiver.waives or ())]
+
+
+def status_of(ruleset, rule, known, stage):
+    applies = True if rule.applies is None else truth(rule.applies, known)
+    unless = False if rule.unless is None else truth(rule.unless, known)
     if STAGES.index(rule.stage) > STAGES.index(stage):
         return "not-applicable" if applies is False else "later"
-    if rule.advises is not None:
-        given = both([applies, negated(unless)])
-        return "advised" if given is True else "not-applicable" if given is False else "unknown"
-    asked = demand(rule, case)
-    s = either([negated(applies), asked, unless])
+    if rule.advises is not None or rule.waives is not None:
+        given = excuses(rule, known)
+        word = "advised" if rule.advises is not None else "waives"
+        return word if given is True else "not-applicable" if given is False else "unknown"
+    asked = demand(rule, known)
+    waived = either(excuses(waiver, known) for waiver in waivers_of(ruleset, rule))
+    s = either([negated(applies), asked, unless, waived])
     if s is True:
         return "not-applicable" if applies is False else "met" if asked is True else "waived"
     if s is False:
@@ -172,39 +181,68 @@ def status_of(rule, case, stage):
     return "unknown"
 
 
-def undecided_facts(condition, case):
-    if condition is None or truth(condition, case) is not None:
+def undecided_facts(condition, known):
+    if condition is None or truth(condition, known) is not None:
         return []
     match condition:
         case Test(fact, _, right):
-            return [fact] + ([right.path] if isinstance(right, Ref) else [])
+            return [fact.path] + ([right.path] if isinstance(right, Ref) else [])
         case Not(part):
-            return undecided_facts(part, case)
+            return undecided_facts(part, known)
         case AllOf(parts) | AnyOf(parts):
-            return [path for part in parts for path in undecided_facts(part, case)]
+            return [path for part in parts for path in undecided_facts(part, known)]
 
 
-def missing_of(rule, case):
-    paths = undecided_facts(rule.applies, case) + undecided_facts(rule.requires, case)
-    if rule.caps is not None and demand(rule, case) is None:
+def missing_of(ruleset, rule, known):
+    paths = undecided_facts(rule.applies, known) + undecided_facts(rule.requires, known)
+    if rule.caps is not None and demand(rule, known) is None:
         paths += [rule.caps.limit.path] if isinstance(rule.caps.limit, Ref) else []
         paths += [*rule.caps.less, "visit.units"]
-    paths += undecided_facts(rule.unless, case)
-    return {given for path in paths for given in unknown_of(case, path)}
+    paths += undecided_facts(rule.unless, known)
+    for waiver in waivers_of(ruleset, rule):
+        paths += undecided_facts(waiver.applies, known) + undecided_facts(waiver.unless, known)
+    unknown = [path for path in paths if path not in known]
+    given = [source for path in unknown for source in ruleset.vocabulary[path].derived_from or (path,)]
+    return {path for path in given if path not in known}
 
 
 # --- the verdict ------------------------------------------------------------------------------------------------
 
 
-def verdict(ruleset, case, stage="planned"):
-    statuses = [status_of(rule, case, stage) for rule in ruleset.rules]
-    judged = [(rule, status) for rule, status in zip(ruleset.rules, statuses, strict=True) if rule.advises is None]
+def facts_known(ruleset, case, as_of=None):
+    """Return what is known: what the case gives, else what the plan fixes on the day, else what follows from that."""
+    day = case.visit.date or as_of
+    known = {}
+    for path, fact in ruleset.vocabulary.items():
+        given = case.get(path)
+        if given is not None:
+            known[path] = fact.kind.parse(given) if path.startswith("own.") else given
+    for path, fixed in ruleset.fixed.items():
+        in_force = [value for since, value in fixed.values if since is None or since <= day]
+        if in_force:
+            known.setdefault(path, in_force[-1])
+    for path, fact in ruleset.vocabulary.items():
+        if path not in known and fact.derived_from:
+            derived = derivation(fact)(*[known.get(source) for source in fact.derived_from])
+            if derived is not None:
+                known[path] = derived
+    return known
+
+
+def verdict(ruleset, case, stage="planned", as_of=None):
+    known = facts_known(ruleset, case, as_of)
+    statuses = [status_of(ruleset, rule, known, stage) for rule in ruleset.rules]
+    judged = [
+        (rule, status)
+        for rule, status in zip(ruleset.rules, statuses, strict=True)
+        if rule.advises is None and rule.waives is None
+    ]
     insurers = [(rule, status) for rule, status in judged if rule.layer in ("mandate", "plan", "policy")]
     said = [status for _, status in insurers]
-    capped = [(rule.id, allowance(rule, case)) for rule, status in insurers if status == "capped"]
+    capped = [(rule.id, allowance(rule, known)) for rule, status in insurers if status == "capped"]
     smallest = min((allowed for _, allowed in capped), default=None)
     binding = next((id for id, allowed in capped if allowed == smallest), None)
-    asked = value_of(case, "visit.units")
+    asked = known.get("visit.units")
     if "unmet" in said:
         coverage, covered, bound_by = "not-covered", 0, None
     elif smallest == 0:
@@ -220,7 +258,11 @@ def verdict(ruleset, case, stage="planned"):
     return {
         "statuses": dict(zip([rule.id for rule in ruleset.rules], statuses, strict=True)),
         "missing": {
-            rule.id: missing_of(rule, case) if status == "unknown" else set()
+            rule.id: missing_of(ruleset, rule, known) if status == "unknown" else set()
+            for rule, status in zip(ruleset.rules, statuses, strict=True)
+        },
+        "waived_by": {
+            rule.id: [w.id for w in waivers_of(ruleset, rule) if excuses(w, known)] if status == "waived" else []
             for rule, status in zip(ruleset.rules, statuses, strict=True)
         },
         "coverage": coverage,
@@ -235,6 +277,7 @@ def said_by(verdict_):
     return {
         "statuses": {finding["rule"]: finding["status"] for finding in plain["findings"]},
         "missing": {finding["rule"]: set(finding["missing"]) for finding in plain["findings"]},
+        "waived_by": {finding["rule"]: finding["waived_by"] for finding in plain["findings"]},
         "coverage": plain["coverage"],
         "accepted_here": plain["accepted_here"],
         "units": plain["units"],

@@ -6,9 +6,11 @@ import pytest
 from benchmarks import __main__ as benchmarks
 from benchmarks import by_hand
 from benchmarks.cases import case_data
+from benchmarks.copies import repeated, turned
 
 import covrules
 import generators
+import reference
 from covrules import case_from_dict
 from covrules.api import _decider
 
@@ -23,9 +25,8 @@ def by_compiled(case):
 
 def test_what_is_written_by_hand_decides_as_compiled_does():
     rnd = random.Random(11)
-    paths = generators.needed(BASE)
     for _ in range(500):
-        case = generators.case(rnd, paths)
+        case = generators.case_for(rnd, BASE)
         assert by_hand.decide(case) == by_compiled(case)
 
 
@@ -51,10 +52,42 @@ def test_the_benchmarks_print_a_row_for_everything_timed(capsys):
     printed = capsys.readouterr()
     assert printed.err == ""
     assert "3 rounds over 6 cases" in printed.out
-    for row in ("by hand", "compiled, statuses only", "case_from_dict", "490 rules against 49", "import covrules"):
+    rows = ["by hand", "compiled, statuses only", "compiled, every finding built and explained", "case_from_dict"]
+    rows += ["490 rules against 49", "compiled, evaluate, equal copies", "compiled, evaluate, about other facts"]
+    for row in (*rows, "import covrules"):
         assert row in printed.out
+    for target in ("at least 0.7: ", "at least 0.1: ", "at most 4.1: "):
+        assert target in printed.out
     for table in printed.out.split("\n\n")[1:]:
         assert len({len(line) for line in table.strip("\n").split("\n")}) == 1
+
+
+def test_equal_copies_come_out_alike():
+    copies = repeated(BASE, 3)
+    for data in case_data(30):
+        case = case_from_dict(data)
+        one, many = BASE.evaluate(case, engine="compiled"), copies.evaluate(case, engine="compiled")
+        assert many._outcome.statuses == one._outcome.statuses * 3
+        assert (many.coverage, many.accepted_here, many.units.covered) == (
+            one.coverage,
+            one.accepted_here,
+            one.units.covered,
+        )
+
+
+def test_copies_about_other_facts_read_no_more_and_are_decided_as_the_reference_does():
+    copies = turned(BASE, 3)
+    assert copies.facts == BASE.facts
+    count = len(BASE.rules)
+    conditions = [(rule.applies, rule.requires, rule.unless, rule.caps) for rule in copies.rules]
+    assert conditions[:count] == [(rule.applies, rule.requires, rule.unless, rule.caps) for rule in BASE.rules]
+    # What is left asks only about facts that are the only ones of their kind.
+    same = [one == other for one, other in zip(conditions[:count], conditions[count : 2 * count], strict=True)]
+    assert sum(same) < count / 5
+    for data in case_data(9):
+        case = case_from_dict(data)
+        said = reference.said_by(copies.evaluate(case, engine="compiled"))
+        assert said == reference.verdict(copies, case)
 
 
 def test_nothing_is_timed_where_decisions_differ(capsys, monkeypatch):

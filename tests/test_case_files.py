@@ -40,7 +40,7 @@ def from_json(data):
 def test_the_two_forms_say_the_same():
     rnd = random.Random(4)
     for _ in range(300):
-        data = generators.case_data(rnd, rnd.sample(list(FACTS), 12))
+        data = generators.case_data(rnd, rnd.sample(list(FACTS.values()), 12))
         case = from_json(data)
         assert from_yaml(yaml.safe_dump(data)) == case
         assert from_yaml(yaml.safe_dump(data, default_flow_style=True)) == case
@@ -353,7 +353,7 @@ def mutated(text, rnd):
 
 def case_texts(rnd):
     """Yield cases as text in which everything that is a patient's is marked."""
-    data = generators.case_data(rnd, rnd.sample(list(FACTS), 6))
+    data = generators.case_data(rnd, rnd.sample(list(FACTS.values()), 6))
     data.setdefault("plan", {}).update(payer=CANARY, mandates=[CANARY])
     data.setdefault("prescription", {})["diagnosis_text"] = f"{CANARY} {CANARY}"
     data["visit"] = {**data.get("visit", {}), "minutes": 98765, "purpose": CANARY}

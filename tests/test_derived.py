@@ -57,15 +57,17 @@ def test_sites_are_undecided_exactly_while_both_answers_are_open(treated, prescr
 
 
 def test_the_longest_visit_without_a_limit_has_units_without_a_limit():
-    assert value_of(Case(plan=Plan(minutes_per_visit=UNLIMITED)), "plan.units_in_longest_visit") is UNLIMITED
-    assert value_of(Case(plan=Plan(minutes_per_visit=60, unit_minutes=15)), "plan.units_in_longest_visit") == 4
+    assert value_of(Case(plan=Plan(minutes_per_visit=UNLIMITED)), FACTS["plan.units_in_longest_visit"]) is UNLIMITED
+    assert value_of(Case(plan=Plan(minutes_per_visit=60, unit_minutes=15)), FACTS["plan.units_in_longest_visit"]) == 4
 
 
 def test_ages():
     visit, before = Visit(date=dt.date(2026, 6, 15)), dt.date(2026, 6, 1)
-    assert value_of(Case(visit=visit, prescription=Prescription(issued_on=before)), "prescription.age_days") == 14
-    assert value_of(Case(visit=visit, claim=Claim(submitted_on=before)), "claim.age_days") == -14
-    assert value_of(Case(visit=visit), "claim.age_days") is None
+    assert (
+        value_of(Case(visit=visit, prescription=Prescription(issued_on=before)), FACTS["prescription.age_days"]) == 14
+    )
+    assert value_of(Case(visit=visit, claim=Claim(submitted_on=before)), FACTS["claim.age_days"]) == -14
+    assert value_of(Case(visit=visit), FACTS["claim.age_days"]) is None
 
 
 @pytest.mark.parametrize(
@@ -87,16 +89,19 @@ def test_ages():
 )
 def test_diagnoses(diagnosis, on, valid, specificity):
     case = Case(prescription=Prescription(diagnosis=diagnosis), visit=Visit(date=on))
-    assert value_of(case, "prescription.diagnosis_valid") is valid
-    assert value_of(case, "prescription.specificity") == specificity
+    assert value_of(case, FACTS["prescription.diagnosis_valid"]) is valid
+    assert value_of(case, FACTS["prescription.specificity"]) == specificity
 
 
 def test_a_given_value_wins():
     case = Case(visit=Visit(minutes=60, units=2), plan=Plan(unit_minutes=15))
-    assert value_of(case, "visit.units") == 2
+    assert value_of(case, FACTS["visit.units"]) == 2
 
 
 def test_what_to_ask_for_is_never_derived():
-    assert unknown_of(Case(visit=Visit(minutes=55)), "visit.units") == ("plan.unit_minutes", "plan.unit_rounding")
-    assert unknown_of(Case(visit=Visit(minutes=0)), "visit.units") == ()
-    assert unknown_of(Case(), "visit.purpose") == ("visit.purpose",)
+    assert unknown_of(Case(visit=Visit(minutes=55)), FACTS["visit.units"]) == (
+        "plan.unit_minutes",
+        "plan.unit_rounding",
+    )
+    assert unknown_of(Case(visit=Visit(minutes=0)), FACTS["visit.units"]) == ()
+    assert unknown_of(Case(), FACTS["visit.purpose"]) == ("visit.purpose",)

@@ -1,15 +1,21 @@
 """What a verdict says, and that it says it in one way."""
 
+import copy
 import datetime as dt
 import json
+import pickle
+import random
 
+import attrs
 import pytest
 from rich.console import Console
 
 import covrules
+import generators
 from covrules import Case, FactError, Plan, Prescription, Provider, Visit, case_from_dict
+from covrules.findings import Finding
 from covrules.loading import read_ruleset
-from covrules.verdicts import DISCLAIMER
+from covrules.verdicts import DISCLAIMER, add_up
 
 BASE = covrules.load("medical-massage")
 
@@ -291,3 +297,99 @@ def test_a_verdict_says_nothing_of_the_patient_in_its_repr():
 def test_a_case_takes_only_its_groups():
     with pytest.raises(FactError, match="visit: found a mapping"):
         Case(visit={"minutes": 60})
+
+
+# --- what is prepared once -------------------------------------------------------------------------------------
+
+
+def test_a_finding_is_immutable_and_compares_by_what_it_says():
+    case = Case(plan=Plan(units_per_visit=4), visit=Visit(units=6))
+    one, other = (ruleset(CAP).evaluate(case, engine="compiled").findings[0] for _ in range(2))
+    assert one == other
+    assert repr(one) == repr(other)
+    assert repr(one).startswith(
+        "Finding(rule='r0', title='Rule 0', layer='plan', status='capped', because=None, facts={"
+    )
+    built = Finding(**{field.name: getattr(one, field.name) for field in attrs.fields(Finding)})
+    assert built == one
+    assert attrs.evolve(one, status="met") != one
+    for field in attrs.fields(Finding):
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            setattr(one, field.name, None)
+
+
+def test_the_findings_of_one_verdict_are_not_those_of_another():
+    made = ruleset(CAP)
+    many, few = (made.evaluate(Case(plan=Plan(units_per_visit=4), visit=Visit(units=units))) for units in (6, 3))
+    many.findings[0].facts["visit.units"] = 99
+    many.to_dict()["findings"][0]["facts"]["visit.units"] = 98
+    assert few.findings[0].facts["visit.units"] == 3
+    again = made.evaluate(Case(plan=Plan(units_per_visit=4), visit=Visit(units=6)))
+    assert again.findings[0].facts["visit.units"] == 6
+
+
+def test_what_is_done_to_plain_values_stays_with_them():
+    source = {"coc": {"title": "Certificate"}}
+    made = ruleset({**CAP, "cites": ["coc"]}, sources=source)
+    verdict = made.evaluate(Case(plan=Plan(units_per_visit=4), visit=Visit(units=6)))
+    before = json.dumps(verdict.to_dict())
+    finding = verdict.to_dict()["findings"][0]
+    finding["cites"][0]["title"] = "something else"
+    finding["denial"]["rarc"].append("N1")
+    finding["missing"].append("visit.date")
+    assert json.dumps(verdict.to_dict()) == before
+
+
+@pytest.mark.parametrize("read_first", [False, True])
+def test_a_verdict_is_the_same_after_pickling_and_copying(read_first):
+    verdict = BASE.evaluate(Case(plan=Plan(units_per_visit=4), visit=Visit(units=6)), engine="compiled")
+    said = verdict.to_dict() if read_first else None
+    for again in (pickle.loads(pickle.dumps(verdict)), copy.deepcopy(verdict)):
+        assert again.to_dict() == (said or verdict.to_dict())
+        assert (again.coverage, again.stage, again.engine) == (verdict.coverage, verdict.stage, verdict.engine)
+
+
+def test_what_the_compiled_function_adds_up_on_the_way_is_what_the_statuses_add_up_to():
+    rnd = random.Random(17)
+    coverages = set()
+    for _ in range(300):
+        made = generators.ruleset(rnd)
+        for _ in range(5):
+            verdict = made.evaluate(generators.case_for(rnd, made), engine="compiled", as_of="2026-06-15")
+            added_up = add_up(made, verdict._outcome)
+            assert added_up == (verdict.coverage, verdict.accepted_here, verdict._outcome)
+            coverages.add(added_up[:2])
+    assert {coverage for coverage, _ in coverages} == {"covered", "partial", "not-covered", "undetermined"}
+    assert {accepted for _, accepted in coverages} == {True, False, None}
+
+
+def test_a_limit_that_is_a_number_leaves_what_is_not_used(recwarn):
+    made = ruleset({"caps": {"visit.units": 10, "less": "history.units_this_year"}})
+    for used, covered in ((7, 3), (12, 0), (0, None)):
+        facts = {"visit": {"units": 8}, "history": {"units_this_year": used}}
+        verdict = made.evaluate(case_from_dict(facts))
+        assert (verdict.units.bound_by, verdict.units.covered) == (
+            None if covered is None else "r0",
+            covered or verdict.units.covered,
+        )
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_missing_facts_are_asked_for_once_and_in_the_order_in_which_conditions_read_them():
+    made = ruleset(
+        {
+            "applies": {"not": {"visit.purpose": "wellness"}},
+            "requires": {"any": [{"visit.units": {"at_least": 2}}, {"visit.minutes": {"above": 20}}]},
+            "unless": {"plan.out_of_network_benefit": True},
+        },
+        {"caps": {"visit.units": "$plan.units_per_visit", "less": "history.units_this_day"}},
+    )
+    rule, cap = made.evaluate(Case(), engine="compiled").findings
+    of_units = ("visit.minutes", "plan.unit_minutes", "plan.unit_rounding")
+    assert rule.missing == ("visit.purpose", *of_units, "plan.out_of_network_benefit")
+    assert cap.missing == ("plan.units_per_visit", "history.units_this_day", *of_units)
+    known = case_from_dict({"visit": {"purpose": "treatment", "minutes": 15}, "plan": {"unit_minutes": 8}})
+    assert made.evaluate(known, engine="compiled").findings[0].missing == (
+        "plan.unit_rounding",
+        "plan.out_of_network_benefit",
+    )

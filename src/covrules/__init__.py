@@ -10,6 +10,7 @@
 'The massage benefit of the plan: excluded.'
 """
 
+import datetime as dt
 import os
 from typing import TYPE_CHECKING
 
@@ -59,8 +60,8 @@ __all__ = [
 ]
 
 
-def load(ruleset: str | os.PathLike[str]) -> "Ruleset":
-    """Return the ruleset of a shipped id or of a file: see `covrules.api.load`."""
+def load(ruleset: str | os.PathLike[str], on: dt.date | str | None = None) -> "Ruleset":
+    """Return the ruleset of a shipped id or of a file, of several versions that of a day: see `covrules.api.load`."""
     from covrules.api import load as load_ruleset
 
-    return load_ruleset(ruleset)
+    return load_ruleset(ruleset, on)

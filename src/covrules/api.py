@@ -3,7 +3,6 @@
 import datetime as dt
 import os
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal, cast, get_args
 
@@ -18,18 +17,20 @@ from covrules.errors import (
     did_you_mean,
     one_of,
 )
-from covrules.facts import Case
+from covrules.facts import NOTHING_OWN, Case
 from covrules.kinds import Date, Unfit, describe
-from covrules.loading import read_ruleset
-from covrules.rulesets import STAGES, Ruleset, Stage
-from covrules.verdicts import Outcome, Verdict, reach
-from covrules.yaml_nodes import MAX_BYTES
+from covrules.library import File, beside, choose, read, read_file, shipped
+from covrules.loading import NotFound
+from covrules.meeting import meet
+from covrules.rulesets import EVER, STAGES, Ruleset, Stage
+from covrules.verdicts import Basis, Found, Outcome, Verdict, add_up
 
 Engine = Literal["checked", "compiled", "durable"]
 ENGINES: Final[tuple[Engine, ...]] = get_args(Engine)
 """How a case can be decided; `checked` demands that the other two agree."""
 
 Decide = Callable[[Case], Outcome]
+Find = Callable[[Case], Found]
 
 
 def evaluate(
@@ -45,35 +46,49 @@ def evaluate(
     `stage` says how far the visit has come: rules that start later touch nothing yet. `engine` is `checked`
     (durable_rules infers and the compiled function must agree, finding by finding), `compiled` or `durable`.
     Where durable_rules cannot be had, `checked` runs compiled alone and the verdict's `engine` says so.
-    `as_of` is the date recorded where the visit's own is unknown: a date or its ISO 8601 text.
+    `as_of` stands for the date of the visit where that is unknown, to choose dated values and to tell whether the
+    ruleset is in force, and for nothing else: a date or its ISO 8601 text. It is needed only there.
 
-    Raises FactError for an `as_of` that is no date, EngineDisagreement where the engines differ, EngineUnavailable
-    where `durable` is asked for and cannot be had, ValueError for a stage or an engine there is not, TypeError for
-    what is no Case.
+    Raises FactError where the case contradicts what the plan fixes, where its own facts are not those declared, where
+    the ruleset is not in force on the day of the visit, and for an `as_of` that is no date; EngineDisagreement where
+    engines differ, EngineUnavailable where `durable` is asked for and cannot be had, ValueError for a stage or engine
+    there is not, TypeError for what is no Case.
     """
     if not isinstance(case, Case):
         raise TypeError(f"evaluate takes a Case and got {describe(case)}; case_from_dict makes one from a mapping")
     if engine == "checked" and not durable.available():
         engine = "compiled"
-    otherwise = None if as_of is None else _date(as_of)
-    outcome = _decider(ruleset, stage, engine)(case)
-    return reach(ruleset, case, outcome, stage=stage, engine=engine, as_of=case.visit.date or otherwise)
+    basis, find, _ = ruleset.deciders.get((stage, engine)) or _way(ruleset, stage, engine)
+    day = case.visit.date
+    if day is None and as_of is not None:
+        day = _date("as_of", as_of)
+    if basis.meets_every_case or (case.own is not NOTHING_OWN and case.own):
+        case = meet(ruleset, case, day)
+    return Verdict(basis, case, find(case), day)
 
 
-def _date(as_of: object) -> dt.date:
+def _date(name: str, day: object) -> dt.date:
     try:
-        return Date().parse(as_of)
+        return Date().parse(day)
     except Unfit as unfit:
-        raise FactError([problem_with("as_of", Date(), unfit)]) from None
+        raise FactError([problem_with(name, Date(), unfit)]) from None
+
+
+def _way(ruleset: Ruleset, stage: str, engine: str) -> tuple[Basis, Find, Decide]:
+    """Return what a verdict needs of a way to decide, made when first asked for, and how it decides the rules."""
+    way: tuple[Basis, Find, Decide] | None = ruleset.deciders.get((stage, engine))
+    if way is None:
+        _known("stage", stage, STAGES)
+        _known("engine", engine, ENGINES)
+        basis = Basis(ruleset, cast(Stage, stage), engine)
+        decide = _build(ruleset, basis.stage, engine)
+        find = decide.find if isinstance(decide, compiled.Decider) else lambda case: add_up(ruleset, decide(case))
+        way = ruleset.deciders[stage, engine] = basis, find, decide
+    return way
 
 
 def _decider(ruleset: Ruleset, stage: str, engine: str) -> Decide:
-    decide: Decide | None = ruleset.deciders.get((stage, engine))
-    if decide is None:
-        _known("stage", stage, STAGES)
-        _known("engine", engine, ENGINES)
-        decide = ruleset.deciders[stage, engine] = _build(ruleset, cast(Stage, stage), engine)
-    return decide
+    return _way(ruleset, stage, engine)[2]
 
 
 def _known(what: str, word: str, words: tuple[str, ...]) -> None:
@@ -122,49 +137,36 @@ def _difference(ruleset: Ruleset, inferred: Outcome, computed: Outcome) -> str:
 # --- loading ----------------------------------------------------------------------------------------------------
 
 
-def rules_folder() -> Path:
-    """Return the folder of the shipped rulesets."""
-    packaged = Path(__file__).parent / "rules"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "rules"
+def load(ruleset: str | os.PathLike[str], on: dt.date | str | None = None) -> Ruleset:
+    """Return the ruleset of a shipped id or of a file, with all it extends.
 
+    A text with a slash or ending in `.yaml` is a path, as is any path object; else it is an id. What a file extends is
+    looked for in its folder and among those shipped. `on`, a date or its ISO 8601 text, chooses of several versions,
+    and of those of what is extended, the one in force on that day; without it the latest is chosen.
 
-def shipped() -> dict[str, Path]:
-    """Return the file of every shipped ruleset by its id, which is the file's name."""
-    return {path.stem: path for path in sorted(rules_folder().rglob("*.yaml"))}
-
-
-def load(ruleset: str | os.PathLike[str]) -> Ruleset:
-    """Return the ruleset of a shipped id or of a file.
-
-    A text with a slash or ending in `.yaml` is a path, as is any path object; else it is an id. Raises
-    RulesetError listing everything wrong with the file, each with its place.
+    Raises RulesetError listing everything wrong with the files, each with its place; FactError for an `on` that is no
+    date.
 
     >>> load("medical-massage").rule("in-network").layer
     'plan'
     """
+    day = None if on is None else _date("on", on)
     if isinstance(ruleset, str) and not ("/" in ruleset or os.sep in ruleset or ruleset.endswith(".yaml")):
         files = shipped()
         if ruleset not in files:
             hint = did_you_mean(ruleset, files) or f"shipped are {', '.join(files)}."
             message = f"there is no shipped ruleset {ruleset[:60]!r}"
             raise RulesetError([Problem(message=message, hint=f"{hint} A path has a slash or ends in .yaml.")])
-        path = files[ruleset]
-        return _read(read_file(path), f"rules/{path.relative_to(rules_folder()).as_posix()}")
-    return _read(read_file(ruleset), os.fsdecode(ruleset))
+        return read(_chosen(ruleset, files[ruleset], day), {ruleset: files[ruleset]}, day)
+    path = Path(os.fsdecode(ruleset))
+    file = File(read_file(path), os.fsdecode(ruleset))
+    _chosen(file.id, (file,), day)
+    alone = not file.head.extends and file.head.version.period == EVER
+    return read(file, {} if alone else beside(path), day)
 
 
-def read_file(path: str | os.PathLike[str]) -> bytes:
-    """Return a file's bytes, never more than can be used; raises RulesetError where it cannot be read."""
+def _chosen(id: str, files: tuple[File, ...], on: dt.date | None) -> File:
     try:
-        with open(path, "rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        what = getattr(error, "strerror", None) or "it cannot be read"
-        raise RulesetError(
-            [Problem(file=os.fsdecode(path), message=what, expected="a file that can be read")]
-        ) from None
-
-
-@lru_cache(maxsize=64)
-def _read(data: bytes, file: str) -> Ruleset:
-    return read_ruleset(data, file)
+        return choose(id, files, on)
+    except NotFound as missing:
+        raise RulesetError([Problem(message=missing.message, hint=missing.hint)]) from None

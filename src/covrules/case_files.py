@@ -7,12 +7,14 @@ from typing import Any
 import attrs
 
 from covrules import yaml_nodes
-from covrules.case_reading import case_from_dict, unknown_fact
+from covrules.case_reading import case_from_dict, looks_like_a_name, unknown_fact
 from covrules.declaring import problem_with
 from covrules.errors import MAX_PROBLEMS, FactError, Problem
-from covrules.facts import FACTS, GROUPS, Case
-from covrules.kinds import Unfit
+from covrules.facts import FACTS, GROUPS, OWN, Case
+from covrules.kinds import Unfit, Written
 from covrules.yaml_nodes import Mapping, Node, Scalar, Sequence, Unreadable
+
+_VALUES = "a value, or a list of values"
 
 
 def read_case(data: bytes, file: str) -> Case:
@@ -105,7 +107,8 @@ def _yaml_case(root: Node, file: str) -> Case:
     groups = reader.case(root)
     if reader.problems:
         raise FactError(sorted(reader.problems, key=_by_place))
-    return Case(**{group: GROUPS[group](**values) for group, values in groups.items()})  # type: ignore[arg-type]
+    own = groups.pop(OWN, {})
+    return Case(**{group: GROUPS[group](**values) for group, values in groups.items()}, own=own)  # type: ignore[arg-type]
 
 
 class _Reader:
@@ -117,7 +120,7 @@ class _Reader:
 
     def case(self, root: Node | None) -> dict[str, dict[str, Any]]:
         entries = self.entries(root, None) if root is not None else ()
-        return {group: dict(self.values(facts, group)) for group, facts in entries}
+        return {group: dict(self.own(facts) if group == OWN else self.values(facts, group)) for group, facts in entries}
 
     def place(self, node: Node) -> dict[str, Any]:
         return {"file": self.file, "line": node.line, "column": node.column}
@@ -133,17 +136,30 @@ class _Reader:
         again = {id(key): first.line for key, first in yaml_nodes.duplicates(node)}
         for key, value in node.items:
             path = f"{group}.{key.text}" if group else key.text
-            known = path in (FACTS if group else GROUPS)
+            known = path in (FACTS if group else GROUPS) or OWN in (group, path)
             if len(self.problems) >= MAX_PROBLEMS:
                 return
             if id(key) in again:
                 hint = f"it is there first in line {again[id(key)]}"
-                named = path if known else None
+                named = path if known and looks_like_a_name(path) else None
                 self.problems.append(Problem(path=named, message="this name comes twice", hint=hint, **self.place(key)))
             elif known:
                 yield key.text, value
             else:
                 self.problems.append(unknown_fact(key.text, group, **self.place(key)))
+
+    def own(self, node: Node) -> Iterator[tuple[str, Written]]:
+        """Yield what is written for the facts that only a ruleset can know."""
+        for name, value in self.entries(node, OWN):
+            if not _null(value):
+                try:
+                    texts = _texts(value)
+                except Unfit as unfit:
+                    problem = Problem(path=OWN, message=f"found {unfit.found}", expected=_VALUES, **self.place(value))
+                    self.problems.append(problem)
+                else:
+                    text = texts if isinstance(texts, str) else tuple(texts)
+                    yield name, Written(text, self.file, value.line, value.column)
 
     def values(self, node: Node, group: str) -> Iterator[tuple[str, Any]]:
         """Yield the known facts of a group with their values."""

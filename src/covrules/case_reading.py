@@ -5,19 +5,24 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from covrules.declaring import declared
+from covrules.declaring import make, names_in
 from covrules.errors import MAX_PROBLEMS, FactError, Problem, did_you_mean
-from covrules.facts import FACTS, GROUPS, Case
+from covrules.facts import FACTS, GROUPS, OWN, Case
 from covrules.kinds import describe
 
 _NAME = re.compile(r"[a-z][a-z_]{0,39}(\.[a-z][a-z_]{0,39})?")
+
+
+def looks_like_a_name(name: object) -> bool:
+    """Return whether this could be meant as a fact's name, so that it may be repeated."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
 def unknown_fact(name: object, within: str | None = None, **place: Any) -> Problem:
     """Return the problem of a name that is no fact's; it is repeated only if it looks like one."""
     known = _names(within)
     what = f"fact of {within}" if within else "group of facts"
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not looks_like_a_name(name):
         return Problem(
             path=within, message=f"a name that is no {what}", expected=f"one of: {', '.join(known)}", **place
         )
@@ -32,7 +37,7 @@ def unknown_fact(name: object, within: str | None = None, **place: Any) -> Probl
 
 
 def _names(within: str | None) -> list[str]:
-    return [f.name for f in FACTS.values() if f.group == within] if within else list(GROUPS)
+    return [f.name for f in FACTS.values() if f.group == within] if within else [*GROUPS, OWN]
 
 
 def _strangers(names: Iterable[object], within: str | None) -> list[Problem]:
@@ -44,8 +49,9 @@ def _strangers(names: Iterable[object], within: str | None) -> list[Problem]:
 def case_from_dict(data: Mapping[str, Any]) -> Case:
     """Return the case that nested plain values describe: `{"plan": {"units_per_visit": 4}, ...}`.
 
-    Values are those of JSON (dates may also be date objects); null and absent mean unknown. Raises one
-    FactError listing every unknown name and every value of the wrong type by its path.
+    Values are those of JSON (dates may also be date objects); null and absent mean unknown. What stands under `own`
+    is checked by the ruleset that declares it. Raises one FactError listing every unknown name and every value of the
+    wrong type by its path.
 
     >>> case_from_dict({"visit": {"minutes": 60, "date": "2026-06-15"}}).visit.minutes
     60
@@ -62,12 +68,14 @@ def case_from_dict(data: Mapping[str, Any]) -> Case:
             found = f"found {describe(values)}"
             problems.append(Problem(path=group, message=found, expected="a mapping of facts to values"))
         else:
-            known = {fact.name: values[fact.name] for fact in declared(cls) if fact.name in values}
-            problems += _strangers(values, group) if len(known) < len(values) else []
+            problems += _strangers(values, group) if not names_in(cls).issuperset(values) else []
             try:
-                groups[group] = cls(**known)
+                groups[group] = make(cls, values)
             except FactError as error:
                 problems += error.problems
+    own = data.get(OWN)
+    if own is not None and not isinstance(own, Mapping):
+        problems.append(Problem(path=OWN, message=f"found {describe(own)}", expected="a mapping of names to values"))
     if problems:
         raise FactError(problems)
-    return Case(**groups)
+    return Case(**groups, own=own)

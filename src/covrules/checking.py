@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import attrs
 
 from covrules.api import evaluate
-from covrules.facts import FACTS, GROUPS, Case
-from covrules.rulesets import Example, Place, Ruleset, Status
+from covrules.facts import GROUPS, OWN, Case
+from covrules.rulesets import EVER, Example, Place, Rule, Ruleset, Status
 
 
 @attrs.frozen
@@ -31,10 +31,14 @@ class Report:
 
 
 def check(ruleset: Ruleset) -> Report:
-    """Run every example against its rule alone, at the rule's stage, and look for what may have been forgotten."""
+    """Run every example of the rules it writes itself, and look for what may have been forgotten.
+
+    Each rule is run alone, at its own stage, without what the ruleset fixes; inherited ones are checked where they
+    are written.
+    """
     failures, unexercised, run = [], [], 0
-    for rule in ruleset.rules:
-        alone = attrs.evolve(ruleset, rules=(rule,))
+    for rule in written_by(ruleset):
+        alone = attrs.evolve(ruleset, rules=(rule,), fixed={}, effective=EVER)
         reached = set()
         for example in rule.examples:
             found = evaluate(alone, case_of(example), stage=rule.stage).findings[0].status
@@ -46,20 +50,29 @@ def check(ruleset: Ruleset) -> Report:
     return Report(ruleset, run, tuple(failures), tuple(unexercised), tuple(_notes(ruleset)))
 
 
+def written_by(ruleset: Ruleset) -> tuple[Rule, ...]:
+    """Return the rules that a ruleset writes itself."""
+    return tuple(rule for rule in ruleset.rules if rule.origin == ruleset.id)
+
+
 def case_of(example: Example) -> Case:
     """Return the facts of an example as a case."""
     groups: dict[str, dict[str, object]] = {}
     for path, value in example.given.items():
-        groups.setdefault(FACTS[path].group, {})[FACTS[path].name] = value
-    return Case(**{group: GROUPS[group](**values) for group, values in groups.items()})  # type: ignore[arg-type]
+        group, _, name = path.partition(".")
+        groups.setdefault(group, {})[name] = value
+    own = groups.pop(OWN, {})
+    return Case(**{group: GROUPS[group](**values) for group, values in groups.items()}, own=own)  # type: ignore[arg-type]
 
 
 def _notes(ruleset: Ruleset) -> Iterator[str]:
-    cited = {id for rule in ruleset.rules for id in rule.cites}
+    rules = written_by(ruleset)
+    cites = [*[rule.cites for rule in rules], *[fixed.cites for fixed in ruleset.fixed.values()]]
+    cited = {source for sources in cites for source in sources}
     for source in ruleset.sources:
         if source not in cited:
-            yield f"the source {source} is cited by no rule"
-    for rule in ruleset.rules:
+            yield f"the source {source.id} is cited by no rule"
+    for rule in rules:
         if rule.decides and rule.because is None:
             yield f"{rule.id} has no because: a denial by it would give no reason"
         if rule.decides and rule.layer != "clinic" and not rule.denial:

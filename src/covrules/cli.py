@@ -9,13 +9,14 @@ from typing import Any, NoReturn
 import click
 
 from covrules import __version__
-from covrules.api import ENGINES, evaluate, load, read_file, shipped
+from covrules.api import ENGINES, evaluate, load
 from covrules.case_files import read_case
 from covrules.checking import Report, check
-from covrules.errors import CovrulesError, EngineDisagreement, EngineUnavailable
+from covrules.errors import CovrulesError, EngineDisagreement, EngineUnavailable, Problem
 from covrules.facts import Case
-from covrules.rendering import ruleset_to_text
+from covrules.library import read, read_file, shipped
 from covrules.rulesets import STAGES
+from covrules.showing import ruleset_to_text
 from covrules.verdicts import Verdict
 from covrules.yaml_nodes import MAX_BYTES
 
@@ -42,13 +43,23 @@ def main() -> None:
 )
 @click.option("--engine", type=click.Choice(ENGINES), default="checked", show_default=True, help="How to decide.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
+@click.option("--as-of", metavar="DATE", help="The day that chooses versions and values, if the visit has no date.")
 @click.option("--fail-unless", type=click.Choice(["covered"]), help="Exit with 1 unless the visit is covered.")
-def evaluate_command(case: str, ruleset: str, stage: Any, engine: str, form: str, fail_unless: str | None) -> None:
+def evaluate_command(
+    case: str, ruleset: str, stage: Any, engine: str, form: str, as_of: str | None, fail_unless: str | None
+) -> None:
     """Say whether CASE is covered, how many units, why, and what to ask.
 
-    CASE is a YAML or JSON file of facts in their groups; - reads standard input.
+    CASE is a YAML or JSON file of facts in their groups; - reads standard input. Of several versions of a ruleset, the
+    one in force on the day of the visit is used.
     """
-    verdict = _usable(lambda: evaluate(load(ruleset), _case(case), stage=stage, engine=engine))
+
+    def decide() -> Verdict:
+        facts = _case(case)
+        rules = load(ruleset, on=facts.visit.date or as_of)
+        return evaluate(rules, facts, stage=stage, engine=engine, as_of=as_of)
+
+    verdict = _usable(decide)
     _print(verdict, form)
     if fail_unless is not None and verdict.coverage != fail_unless:
         sys.exit(1)
@@ -80,17 +91,21 @@ def check_command(paths: tuple[str, ...]) -> None:
 
     PATH is a ruleset or a folder of them.
     """
-    unusable = wrong = False
+    wrong = False
+    told: dict[Problem, None] = {}
     for path in [file for argument in paths for file in _files(argument)]:
         try:
             report = check(load(path))
         except CovrulesError as error:
-            click.echo(str(error), err=True)
-            unusable = True
+            # What is wrong with a file is wrong with all that extend it, and said once.
+            for problem in error.problems:
+                if problem not in told:
+                    click.echo(str(problem), err=True)
+            told |= dict.fromkeys(error.problems)
         else:
             _print_report(report)
             wrong = wrong or bool(report.failures)
-    sys.exit(2 if unusable else 1 if wrong else 0)
+    sys.exit(2 if told else 1 if wrong else 0)
 
 
 def _files(argument: str) -> list[str | Path]:
@@ -120,16 +135,18 @@ def _print_report(report: Report) -> None:
 @main.command("list")
 def list_command() -> None:
     """List the shipped rulesets."""
-    for id in shipped():
-        ruleset = load(id)
-        click.echo(f"{id}  {ruleset.version}  {ruleset.status}  {ruleset.title}")
+    for id, files in shipped().items():
+        for file in files:
+            ruleset = read(file, {}, None)
+            click.echo(f"{id}  {ruleset.version}  {ruleset.status}  {ruleset.title}")
 
 
 @main.command("show")
 @click.argument("ruleset", metavar="ID|PATH")
-def show_command(ruleset: str) -> None:
-    """Say a whole ruleset in plain words."""
-    click.echo(ruleset_to_text(_usable(lambda: load(ruleset))))
+@click.option("--on", metavar="DATE", help="Of several versions, show the one in force on this day.")
+def show_command(ruleset: str, on: str | None) -> None:
+    """Say a whole ruleset in plain words: every rule, where it comes from, and what replaced, waived or disabled it."""
+    click.echo(ruleset_to_text(_usable(lambda: load(ruleset, on=on))))
 
 
 def _usable(make: Callable[[], Any]) -> Any:

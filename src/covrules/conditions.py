@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 
 import attrs
 
+from covrules.declaring import Fact
 from covrules.errors import one_of
 from covrules.facts import FACTS
 from covrules.kinds import DIAGNOSIS_PREFIX, Code, Kind, SetOf, Unfit
@@ -42,16 +43,17 @@ OPERATORS: Final[Mapping[str, Operator]] = {
 
 @attrs.frozen(cache_hash=True)
 class Ref:
-    """Another fact, written `$group.name`."""
+    """A fact with the kind of its values; on the right of a test it is written `$group.name`."""
 
     path: str
+    kind: Kind
 
 
 @attrs.frozen(cache_hash=True)
 class Test:
     """A fact compared with a value (canonical, of the right kind) or with another fact."""
 
-    fact: str
+    fact: Ref
     op: str
     right: Any
 
@@ -97,28 +99,29 @@ def operators_for(kind: Kind) -> list[str]:
     ]
 
 
-def make_test(fact: str, op: str, right: Any, *, ref: bool = False) -> Test:
+def make_test(fact: str, op: str, right: Any, *, ref: bool = False, vocabulary: Mapping[str, Fact] = FACTS) -> Test:
     """Return the test of a fact, checked against the kinds of both sides.
 
     `right` is a text or list of texts as a file has it, or with `ref` the path of another fact. Raises
     Mistyped.
     """
     for path in (fact, right) if ref else (fact,):
-        if not FACTS[path].testable:
+        if not vocabulary[path].testable:
             raise Mistyped(f"{path} is tested by no rule", "a fact that says something of the plan, such as plan.payer")
-    kind = FACTS[fact].kind
+    kind = vocabulary[fact].kind
+    left = Ref(fact, kind)
     if op not in operators_for(kind):
         raise Mistyped(f"{fact} ({kind.name}) cannot be tested with {op}", one_of(operators_for(kind)))
     wanted = _right_kind(kind, OPERATORS[op].right)
     if ref:
-        other = FACTS[right].kind
+        other = vocabulary[right].kind
         if not _comparable(wanted, other):
             raise Mistyped(
                 f"{fact} ({kind.name}) cannot be compared with {right} ({other.name})",
-                _fitting(fact, op),
+                _fitting(fact, wanted, vocabulary),
                 "use within" if op in ("in", "not_in") and kind.family == "code" else None,
             )
-        return Test(fact, op, Ref(right))
+        return Test(left, op, Ref(right, other))
     if OPERATORS[op].right == "prefixes" and isinstance(right, str):
         right = [right]
     try:
@@ -127,14 +130,15 @@ def make_test(fact: str, op: str, right: Any, *, ref: bool = False) -> Test:
         raise Mistyped(f"found {unfit.found}", wanted.expected, unfit.hint) from None
     if isinstance(wanted, SetOf) and not value:
         raise Mistyped("found an empty list, which leaves nothing to compare", wanted.expected)
-    return Test(fact, op, value)
+    return Test(left, op, value)
 
 
-def _fitting(fact: str, op: str) -> str:
+def _fitting(fact: str, wanted: Kind, vocabulary: Mapping[str, Fact]) -> str:
     """Return what the fact could be compared with instead."""
-    wanted = _right_kind(FACTS[fact].kind, OPERATORS[op].right)
     fitting = [
-        path for path, other in FACTS.items() if path != fact and other.testable and _comparable(wanted, other.kind)
+        path
+        for path, other in vocabulary.items()
+        if path != fact and other.testable and _comparable(wanted, other.kind)
     ]
     return f"a fact such as {one_of(fitting[:3])}" if fitting else wanted.expected
 
@@ -163,7 +167,7 @@ def _comparable(wanted: Kind, other: Kind) -> bool:
 def facts_in(condition: Condition) -> Iterator[str]:
     """Yield the facts a condition reads, in order (a fact may come twice)."""
     if isinstance(condition, Test):
-        yield condition.fact
+        yield condition.fact.path
         if isinstance(condition.right, Ref):
             yield condition.right.path
     else:
@@ -177,6 +181,6 @@ def to_data(condition: Condition) -> dict[str, Any]:
         return {"not": to_data(condition.part)}
     if isinstance(condition, Test):
         right = condition.right
-        kind = _right_kind(FACTS[condition.fact].kind, OPERATORS[condition.op].right)
-        return {condition.fact: {condition.op: f"${right.path}" if isinstance(right, Ref) else kind.plain(right)}}
+        kind = _right_kind(condition.fact.kind, OPERATORS[condition.op].right)
+        return {condition.fact.path: {condition.op: f"${right.path}" if isinstance(right, Ref) else kind.plain(right)}}
     return {"all" if isinstance(condition, AllOf) else "any": [to_data(part) for part in condition.parts]}

@@ -1,11 +1,14 @@
 """How a fact is declared, and what a group of declared facts does: check its values when one is built."""
 
-from typing import Any, Final, Literal, cast, get_args, get_type_hints
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, NamedTuple, TypeVar, cast, get_args, get_type_hints
 
 import attrs
 
 from covrules.errors import FactError, Problem
 from covrules.kinds import Kind, Unfit
+
+G = TypeVar("G", bound="Group")
 
 Who = Literal["patient", "doctor", "clinic", "insurer"]
 PEOPLE: Final[tuple[Who, ...]] = get_args(Who)
@@ -72,17 +75,13 @@ class Group:
 
     def __attrs_post_init__(self) -> None:
         problems = []
-        for fact_ in declared(type(self)):
-            value = getattr(self, fact_.name)
-            if value is None:
-                continue
-            try:
-                canonical = fact_.kind.parse(value)
-            except Unfit as unfit:
-                problems.append(problem_with(fact_.path, fact_.kind, unfit))
-            else:
-                if canonical is not value:
-                    object.__setattr__(self, fact_.name, canonical)
+        for slot in _table(type(self)).slots:
+            value = getattr(self, slot.fact.name)
+            if value is not None:
+                try:
+                    slot.put(self, slot.parse(value))
+                except Unfit as unfit:
+                    problems.append(problem_with(slot.fact.path, slot.fact.kind, unfit))
         if problems:
             raise FactError(problems)
 
@@ -92,11 +91,31 @@ class Group:
         return f"{type(self).__name__}({known})"
 
 
-def declared(group: type[Group]) -> tuple[Fact, ...]:
-    """Return what is declared of each fact of a group; a group's class is called as the group is."""
-    if group not in _DECLARED:
+class _Slot(NamedTuple):
+    """Where a fact has its place in a group, and how a value for it is checked."""
+
+    fact: Fact
+    name: str
+    parse: Callable[[Any], Any]
+    put: Callable[[Group, Any], None]
+
+
+@attrs.frozen
+class _Table:
+    """What is declared in a group, in order."""
+
+    facts: tuple[Fact, ...]
+    names: frozenset[str]
+    slots: tuple[_Slot, ...]
+
+
+_TABLES: dict[type[Group], _Table] = {}
+
+
+def _table(group: type[Group]) -> _Table:
+    if group not in _TABLES:
         hints = get_type_hints(group, include_extras=True)
-        _DECLARED[group] = tuple(
+        facts = tuple(
             Fact(
                 path=f"{group.__name__.lower()}.{field.name}",
                 name=field.name,
@@ -105,10 +124,39 @@ def declared(group: type[Group]) -> tuple[Fact, ...]:
             )
             for field in attrs.fields(cast(type[attrs.AttrsInstance], group))
         )
-    return _DECLARED[group]
+        slots = (_Slot(each, each.name, each.kind.parse, getattr(group, each.name).__set__) for each in facts)
+        _TABLES[group] = _Table(facts, frozenset(each.name for each in facts), tuple(slots))
+    return _TABLES[group]
 
 
-_DECLARED: dict[type[Group], tuple[Fact, ...]] = {}
+def declared(group: type[Group]) -> tuple[Fact, ...]:
+    """Return what is declared of each fact of a group; a group's class is called as the group is."""
+    return _table(group).facts
+
+
+def names_in(group: type[Group]) -> frozenset[str]:
+    """Return the names of the facts of a group."""
+    return _table(group).names
+
+
+def make(group: type[G], given: Mapping[str, Any]) -> G:
+    """Return the group of the values given by name, each checked once; what is missing is unknown.
+
+    Names that are no fact's are passed over. Raises FactError.
+    """
+    made = object.__new__(group)
+    problems = []
+    for fact_, name, parse, put in _table(group).slots:
+        value = given.get(name)
+        if value is not None:
+            try:
+                value = parse(value)
+            except Unfit as unfit:
+                problems.append(problem_with(fact_.path, fact_.kind, unfit))
+        put(made, value)
+    if problems:
+        raise FactError(problems)
+    return made
 
 
 def problem_with(path: str, kind: Kind, unfit: Unfit, **place: Any) -> Problem:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from covrules.codes import body_sites, icd10cm, timed_units
-from covrules.facts import FACTS, Case
+from covrules.declaring import Fact
+from covrules.facts import Case
 from covrules.kinds import NO_CODE, UNLIMITED
 
 
@@ -83,17 +84,22 @@ DERIVE: Final[Mapping[str, Callable[..., Any]]] = {
 """How each derived fact is computed, from the facts it is declared to be derived from, in that order."""
 
 
-def value_of(case: Case, path: str) -> Any:
+def derivation(fact: Fact) -> Callable[..., Any]:
+    """Return how a derived fact is computed; one that a ruleset declares is the days between two dates."""
+    return DERIVE.get(fact.path, days_between)
+
+
+def value_of(case: Case, fact: Fact) -> Any:
     """Return a fact of the case, derived where it is not given; None where it is unknown."""
-    value = case.get(path)
-    if value is None and path in DERIVE:
-        return DERIVE[path](*[case.get(source) for source in FACTS[path].derived_from])
+    value = case.get(fact.path)
+    if value is None and fact.derived_from:
+        return derivation(fact)(*[case.get(source) for source in fact.derived_from])
     return value
 
 
-def unknown_of(case: Case, path: str) -> tuple[str, ...]:
+def unknown_of(case: Case, fact: Fact) -> tuple[str, ...]:
     """Return the facts to ask for where this one is unknown: itself, or what it is derived from."""
-    if value_of(case, path) is not None:
+    if value_of(case, fact) is not None:
         return ()
-    sources = FACTS[path].derived_from or (path,)
+    sources = fact.derived_from or (fact.path,)
     return tuple(source for source in sources if case.get(source) is None)

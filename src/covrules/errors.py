@@ -101,6 +101,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
 
 def printable(text: str, limit: int = 60) -> str:
     """Return text from a stranger's file shortened, in one line and without control characters."""
+    if len(text) <= limit and text.isprintable():
+        return text
     shown = (" " if ch.isspace() else ch for ch in text[: limit + 1])
     clean = "".join(ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in shown)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"

@@ -1,8 +1,9 @@
 """The vocabulary: every fact, declared once, with its type, its question, who answers and who can change it."""
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Annotated, Any, Final
 
 import attrs
@@ -408,6 +409,50 @@ class Claim(Group):
     )  # fmt: skip
 
 
+class Own(Mapping[str, Any]):
+    """The facts a ruleset declares for itself, by their names without `own.`; immutable.
+
+    What they must be, only that ruleset can say: the values are checked when the case meets it.
+
+    >>> Own({"last_report_on": "2026-05-01"})["last_report_on"]
+    '2026-05-01'
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, Any] = MappingProxyType({})) -> None:
+        self._values = {name: _unchanging(value) for name, value in values.items() if value is not None}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._values))
+
+    def __repr__(self) -> str:
+        return f"Own({self._values!r})"
+
+
+def _unchanging(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else frozenset(value) if isinstance(value, set) else value
+
+
+def _own(given: object) -> object:
+    if given is None or given == {}:
+        return NOTHING_OWN
+    return Own(given) if isinstance(given, Mapping) and not isinstance(given, Own) else given
+
+
+NOTHING_OWN: Final = Own()
+"""What `Case.own` is where a case has no facts of a ruleset's own."""
+
+
 @attrs.frozen(kw_only=True, repr=False)
 class Case:
     """Everything known of one visit; a group or a fact left out is unknown, which is never "no".
@@ -417,17 +462,21 @@ class Case:
     (4, None)
     """
 
-    plan: Plan = attrs.field(factory=Plan)
-    prescription: Prescription = attrs.field(factory=Prescription)
-    referral: Referral = attrs.field(factory=Referral)
-    authorization: Authorization = attrs.field(factory=Authorization)
-    provider: Provider = attrs.field(factory=Provider)
-    clinic: Clinic = attrs.field(factory=Clinic)
-    visit: Visit = attrs.field(factory=Visit)
-    history: History = attrs.field(factory=History)
-    claim: Claim = attrs.field(factory=Claim)
+    plan: Plan = Plan()
+    prescription: Prescription = Prescription()
+    referral: Referral = Referral()
+    authorization: Authorization = Authorization()
+    provider: Provider = Provider()
+    clinic: Clinic = Clinic()
+    visit: Visit = Visit()
+    history: History = History()
+    claim: Claim = Claim()
+    own: Mapping[str, Any] = attrs.field(default=NOTHING_OWN, converter=_own)
 
     def __attrs_post_init__(self) -> None:
+        if not isinstance(self.own, Own):
+            found = f"found {kinds.describe(self.own)}"
+            raise FactError([Problem(path="own", message=found, expected="a mapping of names to values")])
         for name, group in GROUPS.items():
             value = getattr(self, name)
             if value is None:
@@ -437,12 +486,12 @@ class Case:
                 raise FactError([Problem(path=name, message=f"found {kinds.describe(value)}", expected=article)])
 
     def __repr__(self) -> str:
-        groups = ((name, getattr(self, name)) for name in GROUPS)
+        groups = ((name, getattr(self, name)) for name in (*GROUPS, OWN))
         return f"Case({', '.join(f'{name}={group!r}' for name, group in groups if group != type(group)())})"
 
     def get(self, path: str) -> Any:
         """Return the value given for a fact, or None where it is unknown. Nothing is derived."""
-        return _GETTERS[path](self)
+        return _GETTERS[path](self) if path in _GETTERS else self.own.get(path.removeprefix(f"{OWN}."))
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Return what is known as nested plain values; `case_from_dict` reads them back."""
@@ -451,6 +500,8 @@ class Case:
             value = self.get(path)
             if value is not None:
                 known.setdefault(fact_.group, {})[fact_.name] = fact_.kind.plain(value)
+        if self.own:
+            known[OWN] = {name: kinds.plain(value) for name, value in self.own.items()}
         return known
 
 
@@ -459,6 +510,9 @@ GROUPS: Final[Mapping[str, type[Group]]] = {
     for group in (Plan, Prescription, Referral, Authorization, Provider, Clinic, Visit, History, Claim)
 }
 """Every group of facts by its name, in the order of the vocabulary."""
+
+OWN: Final = "own"
+"""The group of the facts that a ruleset declares for itself."""
 
 FACTS: Final[Mapping[str, Fact]] = {fact_.path: fact_ for group in GROUPS.values() for fact_ in declared(group)}
 """Every fact by its path, in the order of the vocabulary."""

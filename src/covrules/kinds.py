@@ -3,12 +3,13 @@
 import datetime as dt
 import re
 from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache
 from typing import Any, ClassVar, Final
 
 import attrs
 
 from covrules.codes.body_sites import BODY_SITES
-from covrules.errors import nearest, one_of
+from covrules.errors import nearest, one_of, printable
 
 MAX_COUNT: Final = 2**31 - 2
 """The largest count; the number after it stands for `unlimited` in typed columns."""
@@ -84,6 +85,16 @@ NO_CODE: Final = "none"
 _WORDS: Final = {"open": OPEN, "never": NEVER}
 
 
+@attrs.frozen
+class Written:
+    """What a file has for a fact whose kind is known only later, a text or texts, and where it stands."""
+
+    text: str | tuple[str, ...]
+    file: str
+    line: int
+    column: int
+
+
 class Unfit(Exception):
     """A value its kind does not take; says what was found (never the value) and, if clear, the right word.
 
@@ -106,6 +117,20 @@ def describe(value: object) -> str:
         _Anything: "the word any",
     }  # fmt: skip
     return names.get(type(value)) or f"a value of type {type(value).__name__}"
+
+
+def plain(value: Any) -> Any:
+    """Return a value of any kind as JSON says it."""
+    if isinstance(value, (_Unlimited, dt.date)):
+        return str(value)
+    if value is ANY:
+        return "any"
+    if isinstance(value, Written):
+        return plain(value.text)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        elements = [plain(element) for element in value]
+        return elements if isinstance(value, (list, tuple)) else sorted(elements, key=str)
+    return value
 
 
 @attrs.frozen
@@ -208,15 +233,15 @@ class Count(Kind):
         return UNLIMITED if self.unlimited else None
 
     def parse(self, value: Any) -> int:
+        if type(value) is int and self.least <= value <= MAX_COUNT:
+            return value
         if self.unlimited and (value is UNLIMITED or (type(value) in (int, str) and value in (UNLIMITED, "unlimited"))):
             return UNLIMITED
         if type(value) is not int:
             raise Unfit(describe(value))
         if value < 0:
             raise Unfit("a negative number")
-        if not self.least <= value <= MAX_COUNT:
-            raise Unfit("a number that is too small" if value < self.least else "a number that is too large")
-        return value
+        raise Unfit("a number that is too small" if value < self.least else "a number that is too large")
 
     def read(self, value: Any) -> int:
         return self.parse(_whole(value))
@@ -295,18 +320,23 @@ class Date(Kind):
     def _of_text(self, text: str) -> dt.date:
         if text == self.word:
             return _WORDS[text]
-        if not _DATE.fullmatch(text):
-            raise Unfit("text that is not a date")
-        try:
-            return dt.date.fromisoformat(text)
-        except ValueError:
-            raise Unfit("a date that is not in the calendar") from None
+        return _date_of(text)
 
     def plain(self, value: Any) -> str:
         return str(value)
 
     def words(self, value: Any) -> str:
         return str(value) if type(value) is _FarDate else f"{_MONTHS[value.month - 1]} {value.day}, {value.year}"
+
+
+@lru_cache(maxsize=4096)
+def _date_of(text: str) -> dt.date:
+    if not _DATE.fullmatch(text):
+        raise Unfit("text that is not a date")
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise Unfit("a date that is not in the calendar") from None
 
 
 @attrs.frozen
@@ -454,9 +484,64 @@ _CODES = {
     ),
 }
 
-PRESCRIBER = Enum(("MD", "DO", "NP", "PA", "DC", "ND", "DPM", "DDS", "PT", "OT", "LAc", "LMT", "other"))
-CREDENTIAL = Enum(("LMT", "PT", "OT", "DC", "ND", "RN", "other"))
-BODY_SITE = Enum(BODY_SITES)
-DIAGNOSIS = Code("ICD-10-CM", none=True)
-DIAGNOSIS_PREFIX = Code("ICD-10-CM prefix")
-PROCEDURE = Code("CPT")
+PRESCRIBER: Final = Enum(("MD", "DO", "NP", "PA", "DC", "ND", "DPM", "DDS", "PT", "OT", "LAc", "LMT", "other"))
+CREDENTIAL: Final = Enum(("LMT", "PT", "OT", "DC", "ND", "RN", "other"))
+BODY_SITE: Final = Enum(BODY_SITES)
+DIAGNOSIS: Final = Code("ICD-10-CM", none=True)
+DIAGNOSIS_PREFIX: Final = Code("ICD-10-CM prefix")
+PROCEDURE: Final = Code("CPT")
+
+
+_NAMED: Final[dict[str, Kind]] = {
+    "bool": Bool(), "int": Count(), "limit": Count(unlimited=True), "text": Text(), "date": Date(),
+    "date or open": Date(word="open"), "date or never": Date(word="never"), "prescriber": PRESCRIBER,
+    "credential": CREDENTIAL, "body site": BODY_SITE,
+}  # fmt: skip
+_NAMES: Final = {kind: name for name, kind in _NAMED.items()}
+_IN_SETS: Final = ("text", "code", "enum", "prescriber", "credential", "body site")
+_TYPES: Final = (*_NAMED, "code", "code or none", "enum", "ordered enum")
+_SET_OF: Final = "set of "
+
+
+def kind_of(type_: str, values: tuple[str, ...] | None = None, system: str | None = None) -> Kind:
+    """Return the kind of a type as a ruleset writes it, `values` being those of an enum and `system` a code's.
+
+    Raises Unfit, its hint saying what was expected.
+
+    >>> kind_of("set of prescriber or any") == SetOf(PRESCRIBER, any=True)
+    True
+    """
+    element = type_.removeprefix(_SET_OF).removesuffix(" or any") if type_.startswith(_SET_OF) else type_
+    if element not in (_IN_SETS if element != type_ else _TYPES):
+        many = f"set of {one_of(_IN_SETS)}, to which may be added or any"
+        raise Unfit(f"there is no type {printable(type_)}", one_of([*_TYPES, "days", many]))
+    if (values is not None) is not element.endswith("enum"):
+        raise Unfit("values stand with an enum, and with nothing else", "values: [...] for an enum alone")
+    if (system is not None) is not element.startswith("code"):
+        raise Unfit("system stands with a code, and with nothing else", "system: ... for a code alone")
+    if values == ():
+        raise Unfit("values has no words", "at least one word")
+    if system is not None and system not in _CODES:
+        raise Unfit(f"there is no system {printable(system)}", one_of([*_CODES]))
+    if values is not None:
+        kind: Kind = Enum(values, ranked=element == "ordered enum")
+    else:
+        kind = Code(system, none=element == "code or none") if system is not None else _NAMED[element]
+    return kind if element == type_ else SetOf(kind, any=type_.endswith(" or any"))
+
+
+def declaration_of(kind: Kind) -> dict[str, Any]:
+    """Return how a ruleset writes a kind: the keys that `kind_of` makes it from.
+
+    >>> declaration_of(SetOf(Enum(("a", "b")), any=True))
+    {'type': 'set of enum or any', 'values': ['a', 'b']}
+    """
+    if isinstance(kind, SetOf):
+        said = declaration_of(kind.of)
+        return said | {"type": f"{_SET_OF}{said['type']}{' or any' if kind.any else ''}"}
+    if kind in _NAMES:
+        return {"type": _NAMES[kind]}
+    if isinstance(kind, Enum):
+        return {"type": kind.name, "values": list(kind.values)}
+    assert isinstance(kind, Code)
+    return {"type": "code or none" if kind.none else "code", "system": kind.system}

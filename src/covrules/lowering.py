@@ -1,13 +1,12 @@
 """Conditions lowered into two positive forms, certainly true and certainly false: what engines are given."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any, Final, Literal
 
 import attrs
 
 from covrules.conditions import OPERATORS, AllOf, Condition, Not, Operator, Ref, Symbol, Test
-from covrules.facts import FACTS
 from covrules.kinds import ANY, NEVER, OPEN, UNLIMITED, Count, Date, Enum, Kind
 
 
@@ -24,11 +23,15 @@ Operand = Ref | Left | Any
 
 @attrs.frozen
 class Compare:
-    """Holds where both sides are present and compare so; a side is a Ref, a Left or a value."""
+    """Holds where both sides are present and compare so; a side is a Ref, a Left or a value.
+
+    Where `words` has any, both sides are words of that ordered enum, and compare by their places in it.
+    """
 
     left: Operand
     symbol: Symbol
     right: Operand
+    words: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -103,9 +106,9 @@ def lower(condition: Condition) -> Forms:
     return Forms(disjunction([p.true for p in parts]), conjunction([p.false for p in parts]))
 
 
-def lower_cap(requested: str, limit: Any, used: tuple[str, ...]) -> Forms:
+def lower_cap(asked: Ref, limit: Any, used: tuple[str, ...]) -> Forms:
     """Return the forms of "no more is asked than is allowed"."""
-    asked, left = Ref(requested), Left(limit, used)
+    left = Left(limit, used)
     true: list[Form] = [Compare(asked, "<=", left), Compare(asked, "==", 0)]
     if isinstance(limit, Ref):
         true.append(Compare(limit, "==", UNLIMITED))
@@ -138,9 +141,8 @@ def _flat(parts: list[Form], same: type[And] | type[Or]) -> list[Form]:
 
 
 def _lower_test(test: Test) -> Forms:
-    left = Ref(test.fact)
-    right, kind = test.right, FACTS[test.fact].kind
-    other = FACTS[right.path].kind if isinstance(right, Ref) else None
+    left, right = test.fact, test.right
+    kind, other = left.kind, right.kind if isinstance(right, Ref) else None
     match OPERATORS[test.op]:
         case Operator(right="values"):
             forms = _membership(left, right, right)
@@ -190,8 +192,9 @@ def _at_most(left: Operand, kind: Kind | None, right: Operand, other: Kind | Non
     One side alone decides where it is the greatest or least value there is: unlimited, open, never, the
     ends of an ordered enum, 0 for counts.
     """
-    true: list[Form] = [Compare(left, "<=", right)]
-    false: list[Form] = [Compare(left, ">", right)]
+    words = next((each.values for each in (kind, other) if isinstance(each, Enum)), ())
+    true: list[Form] = [Compare(left, "<=", right, words)]
+    false: list[Form] = [Compare(left, ">", right, words)]
     if kind is not None:
         if other is None:
             true += [ALWAYS] if _is_top(right, kind) else []
@@ -219,12 +222,3 @@ def _beyond(kind: Kind, other: Kind) -> bool:
 def begins(code: str, prefixes: Collection[str]) -> bool:
     """Return whether a code begins with one of the prefixes; with `any`, always."""
     return prefixes is ANY or code.startswith(tuple(prefixes))
-
-
-RANKS: Final[Mapping[str, int]] = {
-    word: place
-    for fact in FACTS.values()
-    if isinstance(fact.kind, Enum) and fact.kind.ranked
-    for place, word in enumerate(fact.kind.values)
-}
-"""The rank of every word of an ordered enum; no two ordered enums share a word."""

@@ -11,8 +11,11 @@ from covrules.yaml_nodes import Mapping, Node, Scalar, Sequence
 MAX_TEXT: Final = 2_000
 """The longest text in a ruleset, in characters."""
 
-_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+RESERVED: Final = ("promises", "accepts")
+"""Keys that no file has yet."""
 
 T = TypeVar("T")
 
@@ -56,9 +59,14 @@ class NodeReader:
             if id(key) in again:
                 self.fail(key, f"{said(key.text)} comes twice", hint=f"it is there first in line {again[id(key)]}")
             elif known is not None and key.text not in known:
-                near = nearest(key.text, known)
+                near = nearest(key.text, known) if key.text not in RESERVED else None
                 self.misnamed.setdefault(id(node), set()).add(near)
-                self.fail(key, f"{what} has no key {said(key.text)}", *instead(near, one_of(known)))
+                kept = "it is kept for a later version of the format" if key.text in RESERVED else None
+                self.fail(
+                    key,
+                    f"{what} has no key {said(key.text)}",
+                    *((None, kept) if kept else instead(near, one_of(known))),
+                )
         return node
 
     def excused(self, node: Mapping, key: str) -> bool:
@@ -112,7 +120,7 @@ class NodeReader:
 
     def identifier(self, node: Node, what: str) -> str | None:
         """Return the text of the node if it is an id."""
-        return self.text(node, what, _ID, "lower-case words joined by hyphens, such as units-per-visit")
+        return self.text(node, what, ID, "lower-case words joined by hyphens, such as units-per-visit")
 
 
 def instead(near: str | None, expected: str) -> tuple[str | None, str | None]:

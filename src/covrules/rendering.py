@@ -1,4 +1,4 @@
-"""A verdict, or a ruleset, in words: as plain text, on a terminal, as HTML; all three from one outline."""
+"""A verdict in words: as plain text, on a terminal, as HTML; all three from one outline."""
 
 import html
 import textwrap
@@ -7,12 +7,10 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from covrules.conditions import OPERATORS, AllOf, AnyOf, Condition, Not, Ref, Test
 from covrules.errors import printable
-from covrules.facts import FACTS
-from covrules.kinds import Bool, SetOf
-from covrules.rulesets import REQUESTED, Cap, Denial, Rule, Ruleset, Source
-from covrules.verdicts import Coverage, Finding, Verdict
+from covrules.findings import Finding
+from covrules.rulesets import Denial, Source
+from covrules.verdicts import Coverage, Verdict
 
 Mark = Literal["yes", "no", "part", "open", "note"]
 
@@ -87,6 +85,7 @@ def outline(verdict: Verdict) -> Outline:
         Section("Why", tuple(_reason(verdict, finding) for finding in failed if finding.layer != "clinic")),
         Section("At this clinic", tuple(_acceptance(verdict, failed))),
         *_questions(verdict),
+        Section("Waived", tuple(_waived(verdict))),
         Section("Later", tuple(Line("note", f"{f.title}.") for f in verdict.findings if f.status == "later")),
         Section("Good to know", tuple(Line("note", text) for text in verdict.advice)),
     ]
@@ -137,18 +136,20 @@ def _reason(verdict: Verdict, finding: Finding) -> Line:
     if rule.remedy is not None:
         details.append(f"What to do ({rule.remedy.who}): {rule.remedy.action}")
     if finding.denial is not None:
-        details.append(f"Denial code: {_codes(finding.denial)}")
+        details.append(f"Denial code: {codes(finding.denial)}")
     details.append(f"Rule: {rule.id} ({rule.title})")
-    details += [f"Source: {_cited(source)}" for source in finding.cites]
+    details += [f"Source: {cited(source)}" for source in finding.cites]
     mark: Mark = "part" if finding.status == "capped" else "no"
     return Line(mark, finding.because or f"Not so: {finding.title}.", tuple(details))
 
 
-def _codes(denial: Denial) -> str:
+def codes(denial: Denial) -> str:
+    """Return the codes of a denial as they are said."""
     return f"CARC {denial.carc}" + (f", RARC {', '.join(denial.rarc)}" if denial.rarc else "")
 
 
-def _cited(source: Source) -> str:
+def cited(source: Source) -> str:
+    """Return what was read, where in it, and where it can be had."""
     return ", ".join(filter(None, (source.title, source.section, source.url)))
 
 
@@ -158,6 +159,13 @@ def _acceptance(verdict: Verdict, failed: list[Finding]) -> Iterator[Line]:
         yield from (_reason(verdict, finding) for finding in failed if finding.layer == "clinic")
     elif verdict.accepted_here is None:
         yield Line("open", "Whether this clinic takes it is not known yet.")
+
+
+def _waived(verdict: Verdict) -> Iterator[Line]:
+    for finding in verdict.findings:
+        if finding.waived_by:
+            by = ", ".join(verdict._ruleset.rule(id).title for id in finding.waived_by)
+            yield Line("note", f"{finding.title}: not asked. {by}.", (f"Rule: {', '.join(finding.waived_by)}",))
 
 
 def _questions(verdict: Verdict) -> Iterator[Section]:
@@ -172,17 +180,20 @@ def _questions(verdict: Verdict) -> Iterator[Section]:
 def to_text(verdict: Verdict) -> str:
     """Return the verdict as plain text."""
     said = outline(verdict)
-    lines = [*_wrapped(said.head.text), *[line for detail in said.head.details for line in _wrapped(detail)]]
+    lines = [*wrapped(said.head.text), *[line for detail in said.head.details for line in wrapped(detail)]]
     for section in said.sections:
         lines += ["", section.heading]
         for line in section.lines:
-            lines += _wrapped(line.text, f"  {_SIGNS[line.mark]} ")
-            lines += [wrapped for detail in line.details for wrapped in _wrapped(detail, "      ")]
-    return "\n".join([*lines, "", *[line for foot in said.foot for line in _wrapped(foot)]])
+            lines += wrapped(line.text, f"  {_SIGNS[line.mark]} ")
+            lines += [part for detail in line.details for part in wrapped(detail, "      ")]
+    return "\n".join([*lines, "", *[line for foot in said.foot for line in wrapped(foot)]])
 
 
-def _wrapped(text: str, first: str = "") -> list[str]:
-    return textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=" " * len(first))
+def wrapped(text: str, first: str = "") -> list[str]:
+    """Return a text as lines that fit a page, `first` before the first of them."""
+    if len(first) + len(text) <= _WIDTH and text.isprintable() and text.strip() == text != "":
+        return [first + text]
+    return textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=" " * len(first), break_on_hyphens=False)
 
 
 def to_rich(verdict: Verdict) -> Any:
@@ -236,80 +247,3 @@ def to_html(verdict: Verdict) -> str:
 
 def _mark(mark: Mark) -> str:
     return f'<span aria-hidden="true" style="color:{_HTML_COLOURS[mark]}">{_SIGNS[mark]}</span> '
-
-
-# --- a ruleset in plain words -----------------------------------------------------------------------------------
-
-_OPERATOR_WORDS: Final = {
-    "equals": "is", "in": "is one of", "not_in": "is none of", "has": "includes", "within": "begins as one of",
-    "at_most": "is at most", "at_least": "is at least", "below": "is below", "above": "is above",
-    "on_or_before": "is on or before", "on_or_after": "is on or after", "before": "is before", "after": "is after",
-}  # fmt: skip
-assert _OPERATOR_WORDS.keys() == OPERATORS.keys()
-
-
-def ruleset_to_text(ruleset: Ruleset) -> str:
-    """Return a whole ruleset in plain words."""
-    lines = [
-        ruleset.title,
-        f"{ruleset.id} {ruleset.version}, {ruleset.status}, {len(ruleset.rules)} rules",
-        ruleset.digest,
-    ]
-    for rule in ruleset.rules:
-        lines += ["", f"{rule.id} ({rule.layer}): {rule.title}"]
-        lines += [line for sentence in _sentences(ruleset, rule) for line in _wrapped(sentence, "  ")]
-    return "\n".join(lines)
-
-
-def _sentences(ruleset: Ruleset, rule: Rule) -> Iterator[str]:
-    if rule.stage != "planned":
-        yield f"Matters once the visit is {rule.stage}."
-    if rule.applies is not None:
-        yield f"Applies where {condition_words(rule.applies)}."
-    if rule.requires is not None:
-        yield f"Requires that {condition_words(rule.requires)}."
-    if rule.caps is not None:
-        yield f"Caps the {FACTS[REQUESTED].label} at {_cap_words(rule.caps)}."
-    if rule.advises is not None:
-        yield f"Advises: {rule.advises.labelled()}"
-    if rule.unless is not None:
-        yield f"Not where {condition_words(rule.unless)}."
-    if rule.because is not None:
-        yield f"If not, it says: {rule.because.labelled()}"
-    if rule.remedy is not None:
-        yield f"What to do ({rule.remedy.who}): {rule.remedy.action}"
-    for denial in rule.denial:
-        where = f" where {condition_words(denial.when)}" if denial.when else ""
-        yield f"Denial code{where}: {_codes(denial)}."
-    for source in ruleset.cited(rule):
-        yield f"Source: {_cited(source)}."
-    yield f"Written in {rule.place}."
-
-
-def _cap_words(cap: Cap) -> str:
-    limit = f"the {FACTS[cap.limit.path].label}" if isinstance(cap.limit, Ref) else str(cap.limit)
-    return limit + "".join(f", less the {FACTS[path].label}" for path in cap.less)
-
-
-def condition_words(condition: Condition) -> str:
-    """Return a condition as the part of a sentence that follows "where"."""
-    if isinstance(condition, Test):
-        fact, right = FACTS[condition.fact], condition.right
-        if isinstance(right, Ref):
-            said = f"the {FACTS[right.path].label}"
-        elif isinstance(right, frozenset):
-            said = ", ".join(fact.kind.words(element) for element in sorted(right))
-        else:
-            said = (fact.kind.of if isinstance(fact.kind, SetOf) else fact.kind).words(right)
-        if isinstance(fact.kind, Bool):
-            return f'the answer to "{fact.ask}" {_OPERATOR_WORDS[condition.op]} {said}'
-        return f"the {fact.label} {_OPERATOR_WORDS[condition.op]} {said}"
-    if isinstance(condition, Not):
-        return f"it is not so that {condition_words(condition.part)}"
-    join = " and " if isinstance(condition, AllOf) else " or "
-    return join.join(_bracketed(part) for part in condition.parts)
-
-
-def _bracketed(condition: Condition) -> str:
-    words = condition_words(condition)
-    return f"({words})" if isinstance(condition, (AllOf, AnyOf)) else words

@@ -4,7 +4,8 @@ import datetime as dt
 import hashlib
 import json
 import string
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
@@ -13,12 +14,14 @@ import attrs
 
 from covrules.codes import icd10cm
 from covrules.conditions import Condition, Ref, facts_in, to_data
-from covrules.declaring import Who
+from covrules.declaring import Fact, Who
 from covrules.facts import FACTS
-from covrules.lowering import Forms, lower, lower_cap
+from covrules.kinds import declaration_of
+from covrules.lowering import Forms, conjunction, disjunction, lower, lower_cap
 
 if TYPE_CHECKING:
     from covrules.facts import Case
+    from covrules.findings import Findings
     from covrules.verdicts import Verdict
 
 Layer = Literal["mandate", "plan", "policy", "clinic"]
@@ -33,7 +36,7 @@ Standing = Literal["illustrative", "sourced"]
 STANDINGS: Final[tuple[Standing, ...]] = get_args(Standing)
 """Whether a ruleset shows how rules can be, or every rule of it cites what was read."""
 
-Status = Literal["not-applicable", "met", "waived", "unmet", "capped", "unknown", "later", "advised"]
+Status = Literal["not-applicable", "met", "waived", "unmet", "capped", "unknown", "later", "advised", "waives"]
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 """What a finding can say of its rule."""
 
@@ -42,6 +45,7 @@ SCHEMA: Final = "covrules/1"
 
 REQUESTED: Final = "visit.units"
 """The fact that caps bound."""
+_ASKED: Final = Ref(REQUESTED, FACTS[REQUESTED].kind)
 
 
 @attrs.frozen
@@ -67,36 +71,86 @@ class Source:
 
 
 @attrs.frozen
+class Period:
+    """The days a ruleset is in force: from `since` up to but not including `until`; None where there is no end.
+
+    >>> str(Period(dt.date(2026, 1, 1), dt.date(2027, 1, 1)))
+    'from 2026-01-01 until 2027-01-01'
+    """
+
+    since: dt.date | None = None
+    until: dt.date | None = None
+
+    def holds(self, day: dt.date) -> bool:
+        """Return whether a day lies in the period."""
+        return (self.since is None or self.since <= day) and (self.until is None or day < self.until)
+
+    def meet(self, other: "Period") -> "Period | None":
+        """Return the days that lie in both, if there are any."""
+        since = max(filter(None, (self.since, other.since)), default=None)
+        until = min(filter(None, (self.until, other.until)), default=None)
+        return None if since and until and until <= since else Period(since, until)
+
+    def __str__(self) -> str:
+        said = [f"from {self.since}"] if self.since else []
+        said += [f"until {self.until}"] if self.until else []
+        return " ".join(said) or "at all times"
+
+
+EVER: Final = Period()
+"""All days there are."""
+
+
+@attrs.frozen
+class Version:
+    """One of the versions of a ruleset that stand side by side, and when it is in force."""
+
+    id: str
+    version: str
+    period: Period
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.version} ({self.period})"
+
+
+@attrs.frozen
 class Template:
-    """A sentence with facts in it, each written `{group.name}`; braces themselves are doubled."""
+    """A sentence with facts in it, each written `{group.name}` in its text; braces themselves are doubled."""
 
     text: str
+    pieces: tuple[tuple[str, Fact | None], ...] = attrs.field(repr=False)
+    """Runs of text, each with the fact that follows it (None at the end)."""
 
-    def pieces(self) -> Iterator[tuple[str, str | None]]:
-        """Yield runs of text, each with the fact that follows it (None at the end).
+    @staticmethod
+    def paths(text: str) -> list[str]:
+        """Return the facts a text names; raises ValueError where its braces do not fit."""
+        pieces = list(string.Formatter().parse(text))
+        if any(spec or conversion for _, _, spec, conversion in pieces):
+            raise ValueError("a fact in braces takes no format")
+        return [path for _, path, _, _ in pieces if path is not None]
 
-        Raises ValueError where the braces do not fit.
-        """
-        for literal, path, spec, conversion in string.Formatter().parse(self.text):
-            if spec or conversion:
-                raise ValueError("a fact in braces takes no format")
-            yield literal, path
+    @classmethod
+    def of(cls, text: str, vocabulary: Mapping[str, Fact]) -> "Template":
+        """Return the template of a text that names facts of the vocabulary."""
+        pieces = string.Formatter().parse(text)
+        return cls(text, tuple((said, None if path is None else vocabulary[path]) for said, path, _, _ in pieces))
 
-    def facts(self) -> list[str]:
-        """Return the facts named."""
-        return [path for _, path in self.pieces() if path is not None]
+    @cached_property
+    def facts(self) -> tuple[str, ...]:
+        """The facts named."""
+        return tuple(fact.path for _, fact in self.pieces if fact is not None)
 
     def labelled(self) -> str:
         """Return the sentence with the label of each fact in square brackets."""
-        return "".join(said + (f"[{FACTS[path].label}]" if path else "") for said, path in self.pieces())
+        return "".join(said + (f"[{fact.label}]" if fact else "") for said, fact in self.pieces)
 
     def render(self, values: Mapping[str, Any]) -> str:
         """Return the sentence with the values in words, and what stands for those that are unknown."""
         said = ""
-        for literal, path in self.pieces():
+        for literal, fact in self.pieces:
             said += literal
-            if path is not None:
-                fact, value = FACTS[path], values.get(path)
+            if fact is not None:
+                value = values.get(fact.path)
                 unknown = fact.unknown if said else fact.unknown[:1].upper() + fact.unknown[1:]
                 said += unknown if value is None else fact.kind.words(value)
         return said
@@ -143,15 +197,17 @@ class Example:
 
 @attrs.frozen(kw_only=True)
 class Rule:
-    """One rule: a requirement, a cap or a piece of advice, with where and when it applies.
+    """One rule: a requirement, a cap, a waiver or a piece of advice, with where and when it applies.
 
-    Exactly one of `requires`, `caps` and `advises` is there; it tells the kind.
+    Exactly one of `requires`, `caps`, `waives` and `advises` is there; it tells the kind. `origin` is the ruleset that
+    writes the rule, `replaces` what stood in its place in one that is extended.
     """
 
     id: str
     title: str
     requires: Condition | None = None
     caps: Cap | None = None
+    waives: tuple[str, ...] | None = None
     advises: Template | None = None
     applies: Condition | None = None
     unless: Condition | None = None
@@ -160,29 +216,33 @@ class Rule:
     because: Template | None = None
     remedy: Remedy | None = None
     denial: tuple[Denial, ...] = ()
-    cites: tuple[str, ...] = ()
+    cites: tuple[Source, ...] = ()
     examples: tuple[Example, ...] = ()
     place: Place = attrs.field(eq=False)
+    origin: str = attrs.field(default="", eq=False)
+    replaces: "Rule | Disabled | None" = attrs.field(default=None, eq=False, repr=False)
 
     @property
     def decides(self) -> bool:
-        """Whether the rule has a say in coverage or acceptance; advice has none."""
-        return self.advises is None
+        """Whether the rule has a say of its own in coverage or acceptance; waivers and advice have none."""
+        return self.requires is not None or self.caps is not None
 
     def starts_after(self, stage: Stage) -> bool:
         """Whether the rule does not matter yet at a stage."""
         return STAGES.index(self.stage) > STAGES.index(stage)
 
     @property
-    def failing(self) -> Literal["unmet", "capped"]:
-        """What the rule says when it is certainly not fulfilled."""
-        return "capped" if self.caps is not None else "unmet"
+    def concludes(self) -> Literal["unmet", "capped", "waives", "advised"]:
+        """What the rule says where it certainly applies, nothing excuses it, and what it asks is certainly not so."""
+        if self.caps is not None:
+            return "capped"
+        return "advised" if self.advises is not None else "unmet" if self.requires is not None else "waives"
 
     @cached_property
     def demand(self) -> Forms | None:
-        """The forms of what is asked; None for advice."""
+        """The forms of what is asked; None for waivers and advice."""
         if self.caps is not None:
-            return lower_cap(REQUESTED, self.caps.limit, self.caps.less)
+            return lower_cap(_ASKED, self.caps.limit, self.caps.less)
         return lower(self.requires) if self.requires is not None else None
 
     @cached_property
@@ -194,6 +254,15 @@ class Rule:
     def exception(self) -> Forms | None:
         """The forms of `unless`; None where there is no exception."""
         return lower(self.unless) if self.unless is not None else None
+
+    @cached_property
+    def waiving(self) -> Forms:
+        """The forms of "this waiver excuses what it names"."""
+        applies, unless = self.application, self.exception
+        return Forms(
+            conjunction([forms for forms in (applies and applies.true, unless and unless.false) if forms]),
+            disjunction([forms for forms in (applies and applies.false, unless and unless.true) if forms]),
+        )
 
     @cached_property
     def facts(self) -> tuple[str, ...]:
@@ -209,31 +278,72 @@ class Rule:
     @cached_property
     def spoken(self) -> tuple[str, ...]:
         """Every fact the rule's sentences and the conditions of its denial codes need, beside those it reads."""
-        said = [path for template in (self.because, self.advises) if template for path in template.facts()]
+        said = [path for template in (self.because, self.advises) if template for path in template.facts]
         return (*said, *[path for denial in self.denial if denial.when for path in facts_in(denial.when)])
 
     @cached_property
     def reachable(self) -> tuple[Status, ...]:
         """The statuses the rule's own conditions can reach at its own stage."""
-        if self.advises is not None:
+        if not self.decides:
             silent = self.applies is not None or self.unless is not None
-            return ("advised", "not-applicable", "unknown") if silent else ("advised",)
-        reached: list[Status] = ["met", self.failing, "unknown"]
+            return (self.concludes, "not-applicable", "unknown") if silent else (self.concludes,)
+        reached: list[Status] = ["met", self.concludes, "unknown"]
         reached += ["not-applicable"] if self.applies is not None else []
         reached += ["waived"] if self.unless is not None else []
         return tuple(reached)
 
 
+@attrs.frozen
+class Disabled:
+    """A rule that a ruleset takes out of those it extends."""
+
+    rule: Rule
+    origin: str = attrs.field(eq=False)
+    place: Place = attrs.field(eq=False)
+
+
+@attrs.frozen
+class Fixed:
+    """What a plan fixes of a fact: its values in order, each from a day on; with None from ever.
+
+    `origin` is the ruleset that fixes it, `replaces` what one that is extended fixed.
+    """
+
+    fact: Fact
+    values: tuple[tuple[dt.date | None, Any], ...]
+    cites: tuple[Source, ...]
+    place: Place = attrs.field(eq=False)
+    origin: str = attrs.field(eq=False)
+    replaces: "Fixed | None" = attrs.field(default=None, eq=False, repr=False)
+
+    def on(self, day: dt.date | None) -> Any:
+        """Return the value on a day; None before the first. Without a day, only what holds on every day."""
+        known = [value for since, value in self.values if since is None or (day is not None and since <= day)]
+        return known[-1] if known else None
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Ruleset:
-    """Rules in order, with what they cite. Immutable, safe to share between threads; equal if the digests are."""
+    """Rules in order, with all that was taken from the rulesets extended.
+
+    Immutable, safe to share between threads; equal if the digests are. `fixed` are the facts a plan fixes and
+    `declares` the facts of its own, both by path; `extends` names the rulesets extended, `disabled` the rules of
+    theirs left out, `sources` what this ruleset itself cites; `versions` are those that stand side by side of it, and
+    of what it extends.
+    """
 
     id: str
     title: str
     status: Standing
     version: str
     rules: tuple[Rule, ...]
-    sources: Mapping[str, Source] = attrs.field(factory=dict)
+    effective: Period = EVER
+    fixed: Mapping[str, Fixed] = attrs.field(factory=dict)
+    declares: Mapping[str, Fact] = attrs.field(factory=dict)
+    extends: tuple[str, ...] = ()
+    disabled: tuple[Disabled, ...] = ()
+    sources: tuple[Source, ...] = ()
+    versions: tuple[Version, ...] = ()
     place: Place
     deciders: dict[tuple[str, str], Any] = attrs.field(factory=dict, init=False, repr=False)
     """What `covrules.api` has compiled of it, by stage and engine; it lives and dies with the ruleset."""
@@ -252,13 +362,25 @@ class Ruleset:
         """Return the rule of this id; raises KeyError."""
         return self._by_id[id]
 
-    def cited(self, rule: Rule) -> tuple[Source, ...]:
-        """Return the sources a rule cites."""
-        return self._cited[rule.id]
+    def waivers(self, rule: Rule) -> tuple[Rule, ...]:
+        """Return the waivers that name a rule."""
+        return self._waivers.get(rule.id, ())
 
     @cached_property
-    def _cited(self) -> dict[str, tuple[Source, ...]]:
-        return {rule.id: tuple(self.sources[id] for id in rule.cites) for rule in self.rules}
+    def _waivers(self) -> dict[str, tuple[Rule, ...]]:
+        named: dict[str, tuple[Rule, ...]] = {}
+        for waiver in self.rules:
+            for id in waiver.waives or ():
+                named[id] = (*named.get(id, ()), waiver)
+        return named
+
+    def excuse(self, rule: Rule) -> Forms | None:
+        """Return the forms of all that excuses a rule, its own `unless` and waivers; None where nothing can."""
+        excuses = [rule.exception] if rule.exception else []
+        excuses += [waiver.waiving for waiver in self.waivers(rule)]
+        if not excuses:
+            return None
+        return Forms(disjunction([each.true for each in excuses]), conjunction([each.false for each in excuses]))
 
     @cached_property
     def _by_id(self) -> dict[str, Rule]:
@@ -272,10 +394,35 @@ class Ruleset:
         return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
     @cached_property
+    def vocabulary(self) -> Mapping[str, Fact]:
+        """Every fact a rule can read, by its path: those of all rulesets, then those declared here."""
+        return {**FACTS, **self.declares}
+
+    @cached_property
     def facts(self) -> tuple[str, ...]:
         """Every fact the rules read or speak of, and what caps bound, in the order of the vocabulary."""
         read = {REQUESTED, *[path for rule in self.rules for path in (*rule.facts, *rule.spoken)]}
-        return tuple(path for path in FACTS if path in read)
+        return tuple(path for path in self.vocabulary if path in read)
+
+    @cached_property
+    def dated(self) -> bool:
+        """Whether it matters on which day a case is evaluated, whatever the rules say."""
+        return self.effective != EVER or bool(self._turns)
+
+    @cached_property
+    def _turns(self) -> tuple[dt.date, ...]:
+        return tuple(sorted({since for fixed in self.fixed.values() for since, _ in fixed.values if since is not None}))
+
+    @cached_property
+    def _editions(self) -> tuple[Mapping[str, Any], ...]:
+        days = (None, *self._turns)
+        return tuple(
+            {path: value for path, fixed in self.fixed.items() if (value := fixed.on(day)) is not None} for day in days
+        )
+
+    def fixed_on(self, day: dt.date | None) -> Mapping[str, Any]:
+        """Return the values of the facts that are fixed on a day; without one, what is fixed on every day."""
+        return self._editions[0 if day is None else bisect_right(self._turns, day)]
 
     @cached_property
     def insurers(self) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
@@ -291,6 +438,13 @@ class Ruleset:
     def caps(self) -> tuple[int, ...]:
         """The places of the caps."""
         return tuple(place for place, rule in enumerate(self.rules) if rule.caps is not None)
+
+    @cached_property
+    def findings(self) -> "Findings":
+        """What is prepared for the findings of all verdicts by these rules, once the first are read."""
+        from covrules.findings import Findings
+
+        return Findings(self)
 
     def evaluate(
         self, case: "Case", stage: Stage = "planned", engine: str = "checked", as_of: dt.date | str | None = None
@@ -308,26 +462,65 @@ def _picker(places: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
 
 
 def ruleset_to_data(ruleset: Ruleset) -> dict[str, Any]:
-    """Return the ruleset as plain data in the file's own form; where it was read from is left out."""
+    """Return the resolved ruleset as plain data in the file's own form: one file that extends nothing.
+
+    Where it was read from is left out, and sources are numbered anew.
+    """
+    cited = [*ruleset.sources, *[source for rule in ruleset.rules for source in rule.cites]]
+    cited += [source for fixed in ruleset.fixed.values() for source in fixed.cites]
+    sources = sorted({json.dumps(_source_to_data(source), sort_keys=True) for source in cited})
+    ids = {source: f"source-{number}" for number, source in enumerate(sources, 1)}
+
+    def cites(sources: tuple[Source, ...]) -> list[str]:
+        return [ids[json.dumps(_source_to_data(source), sort_keys=True)] for source in sources]
+
+    effective = _present(**{"from": _day(ruleset.effective.since), "until": _day(ruleset.effective.until)})
     return {
         "schema": SCHEMA,
         "id": ruleset.id,
         "title": ruleset.title,
         "status": ruleset.status,
         "version": ruleset.version,
-        "sources": {source.id: _source_to_data(source) for source in ruleset.sources.values()},
-        "rules": [_rule_to_data(rule) for rule in ruleset.rules],
+        **({"effective": effective} if effective else {}),
+        "sources": {id: json.loads(source) for source, id in ids.items()},
+        "facts": {
+            path: {"value": _values_to_data(fixed), "cites": cites(fixed.cites)}
+            for path, fixed in ruleset.fixed.items()
+        },
+        "declares": {path: _fact_to_data(fact) for path, fact in ruleset.declares.items()},
+        "rules": [_rule_to_data(ruleset, rule) | {"cites": cites(rule.cites)} for rule in ruleset.rules],
     }
 
 
-def _source_to_data(source: Source) -> dict[str, Any]:
-    data = {"title": source.title, "section": source.section, "url": source.url}
-    data["read"] = source.read.isoformat() if source.read else None
+def _day(day: dt.date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _present(**data: Any) -> dict[str, Any]:
     return {key: value for key, value in data.items() if value is not None}
 
 
-def _rule_to_data(rule: Rule) -> dict[str, Any]:
-    data: dict[str, Any] = {"id": rule.id, "title": rule.title, "layer": rule.layer, "from": rule.stage}
+def _source_to_data(source: Source) -> dict[str, Any]:
+    return _present(title=source.title, section=source.section, url=source.url, read=_day(source.read))
+
+
+def _values_to_data(fixed: Fixed) -> Any:
+    values = {_day(since): fixed.fact.kind.plain(value) for since, value in fixed.values}
+    return values.get(None, values)
+
+
+def _fact_to_data(fact: Fact) -> dict[str, Any]:
+    if fact.derived_from:
+        return {"type": "days", "from": fact.derived_from[1], "to": fact.derived_from[0], "label": fact.label}
+    return declaration_of(fact.kind) | _present(who=fact.who, ask=fact.ask, label=fact.label, unit=fact.unit)
+
+
+def _rule_to_data(ruleset: Ruleset, rule: Rule) -> dict[str, Any]:
+    data: dict[str, Any] = {"id": rule.id, "title": rule.title, "layer": rule.layer}
+    if rule.waives is not None:
+        data["waives"] = [id for id in rule.waives if id in ruleset._by_id]
+    else:
+        data["from"] = rule.stage
     for key, condition in (("applies", rule.applies), ("requires", rule.requires), ("unless", rule.unless)):
         if condition is not None:
             data[key] = to_data(condition)
@@ -340,12 +533,13 @@ def _rule_to_data(rule: Rule) -> dict[str, Any]:
             data[key] = template.text
     if rule.remedy is not None:
         data["remedy"] = {"who": rule.remedy.who, "action": rule.remedy.action}
-    data["denial"] = [
-        {"carc": d.carc, "rarc": list(d.rarc)} | ({"when": to_data(d.when)} if d.when else {}) for d in rule.denial
-    ]
-    data["cites"] = list(rule.cites)
+    if rule.denial:
+        data["denial"] = [
+            {"carc": d.carc, "rarc": list(d.rarc)} | ({"when": to_data(d.when)} if d.when else {}) for d in rule.denial
+        ]
+    kinds = ruleset.vocabulary
     data["examples"] = [
-        {"given": {path: FACTS[path].kind.plain(value) for path, value in e.given.items()}, "then": e.then}
+        {"given": {path: kinds[path].kind.plain(value) for path, value in e.given.items()}, "then": e.then}
         for e in rule.examples
     ]
     return data

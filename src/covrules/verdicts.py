@@ -1,22 +1,17 @@
 """A verdict: what an engine decided of each rule, and all that is said of it, built in one place."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
-from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from functools import cached_property
+from typing import Any, Final, Literal, NamedTuple
 
 import attrs
 
 from covrules.codes import icd10cm
-from covrules.conditions import Ref
 from covrules.declaring import Who
-from covrules.derived import unknown_of, value_of
+from covrules.derived import value_of
 from covrules.facts import FACTS, Case
-from covrules.rulesets import REQUESTED, Denial, Layer, Rule, Ruleset, Source, Stage, Status
-from covrules.truth import holds, weigh
-
-if TYPE_CHECKING:
-    from cattrs import Converter
+from covrules.findings import Finding, plain
+from covrules.rulesets import REQUESTED, Ruleset, Stage, Status
 
 Coverage = Literal["covered", "partial", "not-covered", "undetermined"]
 
@@ -32,6 +27,24 @@ class Outcome(NamedTuple):
     allowed: tuple[int | None, ...]
 
 
+Found = tuple[Coverage, bool | None, Outcome]
+"""Coverage, acceptance by the clinic, and the outcome they follow from."""
+
+
+@attrs.frozen(eq=False)
+class Basis:
+    """A ruleset at a stage and the engine that decides it: what all verdicts have in common that follow from them."""
+
+    ruleset: Ruleset
+    stage: Stage
+    engine: str
+
+    @cached_property
+    def meets_every_case(self) -> bool:
+        """Whether there is something to be met by cases that have no facts of their own too."""
+        return bool(self.ruleset.fixed) or self.ruleset.dated
+
+
 @attrs.frozen
 class Units:
     """Billing units asked for and covered (None where that is open), and the cap that binds, if one does."""
@@ -39,27 +52,6 @@ class Units:
     requested: int | None
     covered: int | None
     bound_by: str | None
-
-
-@attrs.frozen(kw_only=True)
-class Finding:
-    """What was found of one rule.
-
-    `because` and `denial` are None except where the rule is unmet or capped; `facts` are the values its
-    conditions used; `missing` are the facts to ask for where it is unknown.
-    """
-
-    rule: str
-    title: str
-    layer: Layer
-    status: Status
-    because: str | None
-    facts: Mapping[str, Any]
-    missing: tuple[str, ...]
-    denial: Denial | None
-    waived_by: tuple[str, ...]
-    cites: tuple[Source, ...]
-    where: str
 
 
 @attrs.frozen
@@ -90,14 +82,38 @@ class Verdict:
     rest is worked out when first read. `engine` is the one that decided.
     """
 
-    coverage: Coverage
-    accepted_here: bool | None
-    stage: Stage
-    engine: str
-    _ruleset: Ruleset
+    _basis: Basis
     _case: Case
-    _outcome: Outcome
+    _found: Found
     _as_of: dt.date | None
+
+    @property
+    def coverage(self) -> Coverage:
+        """What the insurer owes."""
+        return self._found[0]
+
+    @property
+    def accepted_here(self) -> bool | None:
+        """Whether the clinic takes the visit; None where that is not known yet."""
+        return self._found[1]
+
+    @property
+    def stage(self) -> Stage:
+        """How far the visit had come."""
+        return self._basis.stage
+
+    @property
+    def engine(self) -> str:
+        """The engine that decided."""
+        return self._basis.engine
+
+    @property
+    def _ruleset(self) -> Ruleset:
+        return self._basis.ruleset
+
+    @property
+    def _outcome(self) -> Outcome:
+        return self._found[2]
 
     @property
     def disclaimer(self) -> str:
@@ -107,7 +123,7 @@ class Verdict:
     @cached_property
     def units(self) -> Units:
         """The units asked for and covered."""
-        requested: int | None = value_of(self._case, REQUESTED)
+        requested: int | None = value_of(self._case, FACTS[REQUESTED])
         if self.coverage == "undetermined":
             return Units(requested, None, None)
         if self.coverage == "covered":
@@ -126,46 +142,22 @@ class Verdict:
         ]
         return min(allowed, key=lambda cap: cap[1], default=None)
 
-    @cached_property
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """What was found of each rule, in the order of the ruleset."""
-        return tuple(
-            self._finding(rule, status)
-            for rule, status in zip(self._ruleset.rules, self._outcome.statuses, strict=True)
-        )
+        return self._explained[1]
 
     def finding(self, rule: str) -> Finding:
         """Return the finding of one rule by its id; raises KeyError."""
         return self.findings[self._ruleset.rules.index(self._ruleset.rule(rule))]
 
-    def _finding(self, rule: Rule, status: Status) -> Finding:
-        failed = status in ("unmet", "capped")
-        values = self._values
-        return Finding(
-            rule=rule.id,
-            title=rule.title,
-            layer=rule.layer,
-            status=status,
-            because=rule.because.render(values) if failed and rule.because else None,
-            facts={path: values[path] for path in rule.facts if path in values},
-            missing=self._missing(rule) if status == "unknown" else (),
-            denial=next((d for d in rule.denial if self._fits(d)), None) if failed else None,
-            waived_by=(),
-            cites=self._ruleset.cited(rule),
-            where=str(rule.place),
-        )
+    @property
+    def _values(self) -> dict[str, Any]:
+        return self._explained[0]
 
     @cached_property
-    def _values(self) -> dict[str, Any]:
-        paths = self._ruleset.facts
-        return {path: value for path in paths if (value := value_of(self._case, path)) is not None}
-
-    def _fits(self, denial: Denial) -> bool:
-        return denial.forms is None or holds(denial.forms.true, self._values)
-
-    def _missing(self, rule: Rule) -> tuple[str, ...]:
-        paths = [fact for path in _undecided_facts(rule, self._values) for fact in unknown_of(self._case, path)]
-        return tuple(dict.fromkeys(paths))
+    def _explained(self) -> tuple[dict[str, Any], tuple[Finding, ...]]:
+        return self._ruleset.findings.of(self._case, self._outcome.statuses)
 
     @cached_property
     def questions(self) -> tuple[Question, ...]:
@@ -178,10 +170,11 @@ class Verdict:
         paths = dict.fromkeys(
             path
             for rule, finding in zip(self._ruleset.rules, self.findings, strict=True)
-            if rule.decides and rule.layer in open_
+            if finding.missing and rule.decides and rule.layer in open_
             for path in finding.missing
         )
-        return tuple(Question(path, FACTS[path].who, FACTS[path].ask) for path in paths)
+        facts = [self._ruleset.vocabulary[path] for path in paths]
+        return tuple(Question(fact.path, fact.who, fact.ask) for fact in facts)
 
     @property
     def remedies(self) -> tuple[()]:
@@ -205,16 +198,15 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict as plain values, ready for JSON."""
-        plain = _converter().unstructure
         return {
             "coverage": self.coverage,
             "accepted_here": self.accepted_here,
             "stage": self.stage,
             "units": plain(self.units),
-            "findings": plain(self.findings),
-            "questions": plain(self.questions),
-            "remedies": plain(self.remedies),
-            "advice": plain(self.advice),
+            "findings": self._ruleset.findings.to_dicts(self.findings, self._values),
+            "questions": [{"fact": asked.fact, "who": asked.who, "ask": asked.ask} for asked in self.questions],
+            "remedies": [*self.remedies],
+            "advice": [*self.advice],
             "ruleset": plain(self.ruleset),
             "engine": self.engine,
             "disclaimer": self.disclaimer,
@@ -240,74 +232,27 @@ class Verdict:
         return f"<Verdict {self.coverage} by {self._ruleset.id} {self._ruleset.version}>"
 
 
-def reach(
-    ruleset: Ruleset, case: Case, outcome: Outcome, *, stage: Stage, engine: str, as_of: dt.date | None
-) -> Verdict:
-    """Return the verdict that the statuses of a ruleset's rules add up to."""
-    return Verdict(
-        _coverage(ruleset, outcome),
-        _acceptance(ruleset, outcome),
-        stage,
-        engine,
-        ruleset,
-        case,
-        outcome,
-        as_of,
-    )
-
-
-def _coverage(ruleset: Ruleset, outcome: Outcome) -> Coverage:
-    statuses = ruleset.insurers(outcome.statuses)
-    if "unmet" in statuses:
+def coverage_where(unmet: bool, nothing: bool, unknown: bool, capped: bool) -> Coverage:
+    """Return what the insurer owes where some rule of its own is so; `nothing` is what some cap leaves of the units."""
+    if unmet or nothing:
         return "not-covered"
-    capped = "capped" in statuses
-    if capped and 0 in _allowances(ruleset, outcome):
-        return "not-covered"
-    if "unknown" in statuses:
+    if unknown:
         return "undetermined"
     return "partial" if capped else "covered"
 
 
-def _acceptance(ruleset: Ruleset, outcome: Outcome) -> bool | None:
-    statuses = ruleset.clinics(outcome.statuses)
-    if "unmet" in statuses or "capped" in statuses:
-        return False
-    return None if "unknown" in statuses else True
+def accepted_where(failed: bool, unknown: bool) -> bool | None:
+    """Return whether the clinic takes the visit where some rule of its own is so."""
+    return False if failed else None if unknown else True
 
 
-def _allowances(ruleset: Ruleset, outcome: Outcome) -> list[int | None]:
-    rules = ruleset.rules
+def add_up(ruleset: Ruleset, outcome: Outcome) -> Found:
+    """Return what the statuses of a ruleset's rules add up to, with them."""
+    owed, clinics = ruleset.insurers(outcome.statuses), ruleset.clinics(outcome.statuses)
     pairs = zip(ruleset.caps, outcome.allowed, strict=True)
-    return [allows for place, allows in pairs if rules[place].layer != "clinic"]
-
-
-def _undecided_facts(rule: Rule, values: Mapping[str, Any]) -> Iterator[str]:
-    for condition in (rule.applies, rule.requires):
-        if condition is not None:
-            yield from weigh(condition, values)[1]
-    if rule.caps is not None:
-        forms = rule.demand
-        if forms and not holds(forms.true, values) and not holds(forms.false, values):
-            yield from (rule.caps.limit.path,) if isinstance(rule.caps.limit, Ref) else ()
-            yield from (*rule.caps.less, REQUESTED)
-    if rule.unless is not None:
-        yield from weigh(rule.unless, values)[1]
-
-
-@cache
-def _converter() -> "Converter":
-    """Return what turns the parts of a verdict into plain values, as they are declared."""
-    from cattrs import Converter
-    from cattrs.gen import make_dict_unstructure_fn, override
-
-    def plain_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
-        return {path: FACTS[path].kind.plain(value) for path, value in facts.items()}
-
-    converter = Converter(unstruct_collection_overrides={tuple: list})
-    converter.register_unstructure_hook(dt.date, dt.date.isoformat)
-    unsaid = override(omit=True)
-    converter.register_unstructure_hook(Source, make_dict_unstructure_fn(Source, converter, id=unsaid, read=unsaid))
-    converter.register_unstructure_hook(Denial, make_dict_unstructure_fn(Denial, converter, when=unsaid))
-    facts = override(unstruct_hook=plain_facts)
-    converter.register_unstructure_hook(Finding, make_dict_unstructure_fn(Finding, converter, facts=facts))
-    return converter
+    nothing = any(allows == 0 and ruleset.rules[place].layer != "clinic" for place, allows in pairs)
+    return (
+        coverage_where("unmet" in owed, nothing, "unknown" in owed, "capped" in owed),
+        accepted_where("unmet" in clinics or "capped" in clinics, "unknown" in clinics),
+        outcome,
+    )

@@ -124,6 +124,25 @@ def read(text: str, file: str) -> Node:
         raise Unreadable(_problem(file, 1, 1, "not readable as YAML")) from None
 
 
+def peek(text: str, key: str) -> str | None:
+    """Return the text under a key of the outermost mapping, reading no further than that; None where there is none."""
+    depth, name = 0, None
+    try:
+        for event in _events(text):
+            if isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
+                depth += 1
+            elif isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
+                depth -= 1
+                name = None
+            elif isinstance(event, yaml.ScalarEvent) and depth == 1:
+                if name == key:
+                    return str(event.value)
+                name = event.value if name is None else None
+    except (yaml.YAMLError, ValueError, OverflowError):
+        pass
+    return None
+
+
 def _mistake(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     """Return the problem in words of our own: those of YAML's parsers differ, and may repeat what was read."""
     said = f"{error.context} {error.problem}".partition(", but ")[0]

@@ -69,19 +69,16 @@ def resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def handle_of(session: _network._Session) -> int:
-    handle: int = session.assert_fact.args[0]  # type: ignore[attr-defined]
-    return handle
-
-
 def is_clean(network: Network) -> bool:
     """Whether every session is free and the engine holds no fact in it."""
     engine, _ = _network._load()
-    return all(
-        session.free == [True] and engine.get_facts(handle_of(session), name) == "[]"
-        for ruleset in network._rulesets
-        for session, name in zip(ruleset.sessions, _network._SESSIONS, strict=True)
+    return all(session.free == [True] for session in network._sessions) and all(
+        engine.get_facts(ruleset.handle, name) == "[]" for ruleset in network._rulesets for name in _network._SESSIONS
     )
+
+
+def _condition(attribute: int) -> _network._Condition:
+    return _network._Condition("$eq", attribute, 1)
 
 
 numbers = st.one_of(st.integers(-3, 3), st.integers(-MOST, MOST), st.sampled_from((MOST, -MOST, MOST - 1)))
@@ -160,7 +157,11 @@ class TestDecisions:
         conjunctions = random_conjunctions(Random(4), 300, 40)
         first, second = Network(conjunctions), Network(conjunctions)
         assert [r.conclusions for r in first._rulesets] == [r.conclusions for r in second._rulesets]
-        assert first._fragments == second._fragments
+        said = [
+            [[(attribute, texts[1]) for attribute, texts in fact] for fact in network.facts]
+            for network in (first, second)
+        ]
+        assert said[0] == said[1]
 
     def test_a_true_is_one(self) -> None:
         assert Network([Conjunction((Test(0, "==", 1),), 1)]).run([True]) == {1}
@@ -210,6 +211,12 @@ class TestTraps:
         conjunctions = [Conjunction((Test(0, ">=", -i),), i) for i in range(400)]
         assert Network(conjunctions).run([0]) == set(range(400))
 
+    def test_a_ruleset_has_few_conjunctions(self) -> None:
+        for number in (1, 59, 60, 61, 1000):
+            network = Network([Conjunction((Test(0, ">=", -i),), i) for i in range(number)])
+            assert max(len(ruleset.conclusions) for ruleset in network._rulesets) <= 60
+            assert sum(len(ruleset.conclusions) for ruleset in network._rulesets) == number
+
     def test_more_than_512_siblings(self) -> None:
         conjunctions = [Conjunction((Test(0, "==", i),), i) for i in range(1500)]
         network = Network(conjunctions)
@@ -224,7 +231,11 @@ class TestTraps:
         conjunctions = [Conjunction((Test(i, "==", 1), Test(i + 1, "==", 1)), i) for i in range(3000)]
         network = Network(conjunctions)
         assert network.run([1] * 3001) == set(range(3000))
-        assert all(len(list(ruleset.pick(["x"] * 3001))) <= 120 for ruleset in network._rulesets)
+        assert all(len(fact) <= 120 for fact in network.facts)
+        wide = [Conjunction(tuple(Test(60 * i + j, "==", 1) for j in range(60)), i) for i in range(20)]
+        network = Network(wide)
+        assert network.run([1] * 1200) == set(range(20))
+        assert {len(fact) for fact in network.facts} == {120}
 
     def test_comparison_with_a_missing_attribute(self) -> None:
         conjunctions = [Conjunction((Test(0, op, other=1),), i) for i, op in enumerate(OPERATORS)]
@@ -258,7 +269,20 @@ class TestTraps:
     def test_more_than_1024_cases(self) -> None:
         network = Network([Conjunction((Test(0, "==", i),), i) for i in range(5)])
         assert all(network.run([i % 7]) == {i % 7} & set(range(5)) for i in range(3000))
-        assert len(network._rulesets[0].sessions) == 2
+        assert len(network._sessions) == 2
+
+    def test_texts_are_bounded(self) -> None:
+        texts = _network.Texts("a")
+        assert [texts[value] for value in (None, 0, -7, True, MOST)] == [
+            "",
+            ',"a":0',
+            ',"a":-7',
+            ',"a":1',
+            f',"a":{MOST}',
+        ]
+        for value in range(5000):
+            assert texts[value] == f',"a":{value}'
+        assert len(texts) <= 1024
 
     def test_deleting_a_session_no_case_was_decided_in(self) -> None:
         for _ in range(20):
@@ -272,13 +296,36 @@ class TestTraps:
             assert network.run([near, near]) == {2}
 
     def test_names_have_distinct_hashes(self) -> None:
-        keys = [key for key, _ in zip(_network._keys(), range(5000), strict=False)]
+        keys = [key for key, _ in zip(_network._names(), range(5000), strict=False)]
         assert len({_network._hash(name) for name in (*keys, *_network._RESERVED)}) == 5006
         assert _network._hash("sid") == 3593476751  # as the source of the engine has them
         assert _network._hash("id") == 926444256
         facts = [_network._FACT, *(f"sid-{name}" for name in _network._SESSIONS)]
         assert len({*map(_network._hash, facts)}) == 3
         assert len({*map(_network._hash, _network._SESSIONS)}) == 2
+
+    def test_the_attributes_of_a_fact_have_names_of_their_own(self) -> None:
+        """Chosen by bucket, yet all differ, and those most looked for stand apart."""
+        for number in (1, 10, 40, 120):
+            tests = [Test(i, "==", 1) for i in range(number)]
+            keys = _network._keys(_network._conditions([frozenset((test,)) for test in tests]))
+            assert sorted(keys) == list(range(number))
+            assert len({_network._hash(name) for name in (*keys.values(), *_network._RESERVED)}) == number + 6
+            assert len({_network._hash(name) % 32 for name in keys.values()}) >= min(number, 30)
+        apart = {_network._hash(name) % 32 for name in _network._keys([[_condition(i)] for i in range(16)]).values()}
+        assert apart == set(range(0, 32, 2))
+
+    def test_an_attribute_is_known_before_it_is_compared_with_another(self) -> None:
+        compared = Test(0, "<", other=1)
+        for tests in (
+            (compared,),
+            (compared, Test(0, "==", 1)),
+            (compared, Test(1, ">", 1)),
+            (compared, Test(2, ">", 1)),
+        ):
+            (ordered,) = _network._conditions([frozenset(tests)])
+            assert ordered[-1].other == 1
+            assert {0, 1} <= {condition.attribute for condition in ordered[:-1] if condition.other is None}
 
     def test_generated_code_uses_nothing_else(self, monkeypatch: pytest.MonkeyPatch) -> None:
         engine, _ = _network._load()
@@ -297,15 +344,15 @@ class TestTraps:
 
 
 class Faulty:
-    """The engine, one function of which fails once when told to."""
+    """The engine, one function of which fails once when told to, at the call of that number."""
 
     def __init__(self, engine: Any, name: str, answer: Any) -> None:
-        self.armed = False
+        self.armed = 0
 
         def fail(*arguments: Any) -> Any:
-            if not self.armed:
+            self.armed -= 1
+            if self.armed:
                 return getattr(engine, name)(*arguments)
-            self.armed = False
             if isinstance(answer, Exception):
                 raise answer
             return answer
@@ -339,32 +386,61 @@ class TestFailures:
         network = Network([Conjunction((Test(0, "==", i),), i) for i in range(3)])
         monkeypatch.undo()
         for i in range(50):
-            faulty.armed = True
+            faulty.armed = 1
             with pytest.raises(RuntimeError, match=r"^the engine did not decide a case$"):
                 network.run([i % 3])
             assert network.run([i % 4]) == {i % 4} & {0, 1, 2}
             assert is_clean(network)
         network.close()
 
+    @pytest.mark.parametrize(
+        "name", ["assert_fact", "start_action_for_state", "complete_and_start_action", "retract_fact"]
+    )
+    @pytest.mark.parametrize("call", range(1, 5))
+    def test_in_any_of_several_rulesets(self, monkeypatch: pytest.MonkeyPatch, name: str, call: int) -> None:
+        faulty = Faulty(_network._load()[0], name, RuntimeError())
+        monkeypatch.setattr(_network, "_load", lambda: (faulty.functions, ""))
+        conjunctions = [Conjunction((Test(i % 7, ">=", i),), i) for i in range(4 * _network._MOST_CONJUNCTIONS)]
+        network = Network(conjunctions)
+        monkeypatch.undo()
+        assert len(network.facts) == 4
+        for most in (0, 50, 200):
+            faulty.armed = call
+            with pytest.raises(RuntimeError, match=r"^the engine did not decide a case$"):
+                network.run([most] * 7)
+            assert is_clean(network)
+            assert network.run([most] * 7) == oracle(conjunctions, [most] * 7)
+        network.close()
+
+    def test_facts_that_are_not_there(self) -> None:
+        conjunctions = [Conjunction((Test(0, "==", i),), i) for i in range(100)]
+        network = Network(conjunctions)
+        for facts in ([], [""], [""] * (len(network.facts) + 1)):
+            with pytest.raises(ValueError, match="there must be"):
+                network.infer(facts)
+        with pytest.raises(RuntimeError, match=r"^the engine did not decide a case$"):
+            network.infer([*[""] * (len(network.facts) - 1), ',"a":'])
+        assert is_clean(network)
+        assert network.run([99]) == {99}
+
     @pytest.mark.parametrize(("first", "later"), [("a", "8"), ("8", "8"), ("8", "!")])
-    def test_the_sentinel_must_fire_once(self, monkeypatch: pytest.MonkeyPatch, first: str, later: str) -> None:
+    def test_the_sentinel_must_fire_once(self, first: str, later: str) -> None:
         network = Network([Conjunction((Test(0, "==", 1),), 1)])
-        session = network._rulesets[0].sessions[0]
         texts = iter((f'{{"{later}":', None))
-        fake = attrs.evolve(
-            session,
-            start=lambda: ("", f'{{"{first}":'),
-            complete=lambda: next(texts),
-            assert_fact=lambda _: (0, 1),
-            retract=lambda: (0, 1),
+        network._sessions[0] = attrs.evolve(
+            network._sessions[0],
+            starts=(lambda: ("", f'{{"{first}":'),),
+            completes=(lambda: next(texts),),
+            asserts=(lambda _: (0, 1),),
+            retracts=(lambda: (0, 1),),
+            deletes=(lambda: None,),
         )
-        network._rulesets[0].sessions[0] = fake
-        with pytest.raises(RuntimeError, match=r"^the engine did not fire"):
+        with pytest.raises(RuntimeError, match=r"^the engine did not decide a case$"):
             network.run([1])
 
     def test_a_session_in_use_is_left_alone(self) -> None:
         network = Network([Conjunction((Test(0, "==", 1),), 1)])
-        first, second = network._rulesets[0].sessions
+        first, second = network._sessions
         first.free.clear()
         assert network.run([1]) == {1}
         second.free.clear()
@@ -605,14 +681,14 @@ class TestMemory:
     def test_closing(self) -> None:
         engine, _ = _network._load()
         network = Network([Conjunction((Test(0, "==", 1),), 1)])
-        handle = handle_of(network._rulesets[0].sessions[0])
+        handle = network._rulesets[0].handle
         network.close()
         network.close()
         with pytest.raises(RuntimeError, match="closed"):
             network.run([1])
         with pytest.raises(engine.error):
             engine.get_facts(handle, "0")
-        assert network._rulesets[0].sessions[0].free == [True]
+        assert network._sessions[0].free == [True]
 
     def test_closing_while_threads_decide(self) -> None:
         conjunctions = random_conjunctions(Random(3), 130, 12)

@@ -1,168 +1,148 @@
 """The compiled engine: a ruleset at a stage turned into one Python function, with no tree to walk per case."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from covrules.conditions import Ref
-from covrules.derived import DERIVE
-from covrules.facts import FACTS, Case
-from covrules.kinds import ANY, UNLIMITED
-from covrules.lowering import RANKS, And, Compare, Form, Left, Member, Or, Size, begins
-from covrules.rulesets import Cap, Rule, Ruleset, Stage
-from covrules.verdicts import Outcome
+import attrs
 
-_INDENT: Final = "    "
+from covrules.declaring import Fact
+from covrules.facts import Case
+from covrules.lowering import conjunction
+from covrules.rulesets import Rule, Ruleset, Stage
+from covrules.truth import Writer, denied_with, facts_of, groups_of, indented, with_sources
+from covrules.verdicts import Found, Outcome, accepted_where, coverage_where
 
-
-def compile_ruleset(ruleset: Ruleset, stage: Stage) -> Callable[[Case], Outcome]:
-    """Return the function that decides every rule of a ruleset for a case at a stage."""
-    return _Writer(ruleset, stage).function()
+_OWED: Final = {"unmet": "unmet", "capped": "capped", "unknown": "undecided"}
+_AT_THE_CLINIC: Final = {"unmet": "refused", "capped": "refused", "unknown": "unsure"}
 
 
-class _Writer:
+@attrs.frozen
+class Decider:
+    """Decides every rule for a case; `find` says too what they add up to, which it learns on the way."""
+
+    find: Callable[[Case], Found]
+
+    def __call__(self, case: Case) -> Outcome:
+        """Return what is decided of every rule."""
+        return self.find(case)[2]
+
+
+def compile_ruleset(ruleset: Ruleset, stage: Stage) -> Decider:
+    """Return what decides every rule of a ruleset for a case at a stage."""
+    return Decider(_Compiler(ruleset, stage).function())
+
+
+class _Compiler:
     """Writes the source of one function; values that have no literal become its globals."""
 
     def __init__(self, ruleset: Ruleset, stage: Stage) -> None:
         self.ruleset = ruleset
         self.stage = stage
-        self.names: dict[str, Any] = {
-            "Outcome": Outcome,
-            "ANY": ANY,
-            "UNLIMITED": UNLIMITED,
-            "begins": begins,
-        }
-        self.locals: dict[str, str] = {}
-        self.reads: list[str] = []
+        self.write = Writer(
+            Outcome=Outcome,
+            tuple_new=tuple.__new__,
+            coverage_where=coverage_where,
+            accepted_where=accepted_where,
+        )
 
-    def function(self) -> Callable[[Case], Outcome]:
-        body: list[str] = []
-        for place, rule in enumerate(self.ruleset.rules):
-            body += self.rule(place, rule)
+    def function(self) -> Callable[[Case], Found]:
+        """Return the function; a fact that several blocks read is read first, another in the block that reads it."""
+        blocks = self.blocks()
+        read = [self.facts(self.heads(block) + self.bodies(block)) for block in blocks]
+        counts = Counter(fact.path for facts in read for fact in facts)
+        known: set[str] = set()
+        lines = [
+            *groups_of(fact for facts in read for fact in facts),
+            "unmet = nothing = undecided = capped = refused = unsure = False",
+            *[f"a{place} = None" for place in self.ruleset.caps],
+            *self.write.reading(self.facts(path for path, count in counts.items() if count > 1), known),
+        ]
+        for block in blocks:
+            lines += self.block(block, known)
         statuses = "".join(f"s{place}, " for place in range(len(self.ruleset.rules)))
         allowed = "".join(f"a{place}, " for place in self.ruleset.caps)
-        lines = [
-            "def decide(case):",
-            *self.reads,
-            *body,
-            f"{_INDENT}return Outcome(({statuses}), ({allowed}))",
+        lines += [
+            f"outcome = tuple_new(Outcome, (({statuses}), ({allowed})))",
+            "return coverage_where(unmet, nothing, undecided, capped), accepted_where(refused, unsure), outcome",
         ]
-        source = "\n".join(lines)
-        exec(compile(source, f"<ruleset {self.ruleset.id} {self.stage}>", "exec"), self.names)
-        decide: Callable[[Case], Outcome] = self.names["decide"]
-        return decide
+        find: Callable[[Case], Found] = self.write.function("find", "case", lines)
+        return find
+
+    def facts(self, paths: Iterable[str]) -> list[Fact]:
+        return with_sources(paths, self.ruleset.vocabulary)
 
     # --- rules ----------------------------------------------------------------------------------------------
 
-    def rule(self, place: int, rule: Rule) -> list[str]:
-        status = f"s{place}"
-        branches = self.branches(rule)
-        lines: list[str] = []
-        for word, said in branches:
-            lines.append((f"elif {word}" if lines else f"if {word}") + f": {status} = {said!r}")
-        otherwise = "later" if rule.starts_after(self.stage) else "unknown"
-        lines += [f"else: {status} = {otherwise!r}"] if lines else [f"{status} = {otherwise!r}"]
-        if rule.caps is not None:
-            lines.append(f"a{place} = {self.left(rule.caps)} if {status} == 'capped' else None")
-        return [_INDENT + line for line in lines]
+    def blocks(self) -> list[list[int]]:
+        """Return the places of the rules, those together that apply alike, as that is then asked only once."""
+        alike: dict[Any, list[int]] = {}
+        for place, rule in enumerate(self.ruleset.rules):
+            alike.setdefault(rule.applies or place, []).append(place)
+        return list(alike.values())
 
-    def branches(self, rule: Rule) -> list[tuple[str, str]]:
-        """Return the tests in the order that decides, each with the status it leads to."""
-        applies, unless, demand = rule.application, rule.exception, rule.demand
-        branches = [(self.form(applies.false), "not-applicable")] if applies else []
+    def heads(self, block: list[int]) -> list[str]:
+        """Return the facts that say whether the rules of a block apply."""
+        applies = self.ruleset.rules[block[0]].application
+        return [*facts_of(applies.false)] if applies else []
+
+    def bodies(self, block: list[int]) -> list[str]:
+        """Return the facts that are read where they do not certainly not apply."""
+        rules = [self.ruleset.rules[place] for place in block]
+        forms = [form for rule in rules for forms in self.asked(rule) for form in (forms.true, forms.false)]
+        return [path for form in forms for path in facts_of(form)]
+
+    def asked(self, rule: Rule) -> list[Any]:
+        """Return the forms of all that is asked once a rule may apply."""
         if rule.starts_after(self.stage):
-            return branches
-        certain = [self.form(applies.true)] if applies else []
-        if demand is None:
-            branches += [(self.form(unless.true), "not-applicable")] if unless else []
-            certain += [self.form(unless.false)] if unless else []
-            return [*branches, (" and ".join(certain) or "True", "advised")]
-        branches.append((self.form(demand.true), "met"))
-        branches += [(self.form(unless.true), "waived")] if unless else []
-        certain += [self.form(demand.false)] + ([self.form(unless.false)] if unless else [])
-        return [*branches, (" and ".join(certain), rule.failing)]
+            return []
+        return [forms for forms in (rule.application, rule.demand, self.ruleset.excuse(rule)) if forms]
 
-    # --- forms ----------------------------------------------------------------------------------------------
+    def block(self, block: list[int], known: set[str]) -> list[str]:
+        """Return the lines that decide the rules of a block, where these facts have been read."""
+        applies = self.ruleset.rules[block[0]].application
+        lines = self.write.reading(self.facts(self.heads(block)), known)
+        body = self.write.reading(self.facts(self.bodies(block)), known)
+        for place in block:
+            body += self.rule(place, self.ruleset.rules[place])
+        if applies is None:
+            return lines + body
+        statuses = " = ".join(f"s{place}" for place in block)
+        return [
+            *lines,
+            f"if {self.write.form(applies.false)}: {statuses} = 'not-applicable'",
+            "else:",
+            *indented(body),
+        ]
 
-    def form(self, form: Form) -> str:
-        if isinstance(form, And):
-            return f"({' and '.join(map(self.form, form.parts))})" if form.parts else "True"
-        if isinstance(form, Or):
-            return f"({' or '.join(map(self.form, form.parts))})" if form.parts else "False"
-        if isinstance(form, Size):
-            local = self.local(form.collection.path)
-            if form.is_ == "any":
-                return f"{local} is ANY"
-            return f"({local} is not None and {local} is not ANY and not {local})"
-        if isinstance(form, Compare):
-            return self.compare(form)
-        sides = (form.element, form.collection) if isinstance(form, Member) else (form.code, form.prefixes)
-        present = [f"{self.local(side.path)} is not None" for side in sides if isinstance(side, Ref)]
-        first, second = (self.operand(side) for side in sides)
-        if isinstance(form, Member):
-            test = f"{first} {'in' if form.holds else 'not in'} {second}"
-        else:
-            test = f"{'' if form.holds else 'not '}begins({first}, {second})"
-        return f"({' and '.join([*present, test])})"
+    def rule(self, place: int, rule: Rule) -> list[str]:
+        """Return the lines that decide a rule where it does not certainly not apply."""
+        if rule.starts_after(self.stage):
+            return [f"s{place} = 'later'"]
+        applies, excuse, demand = rule.application, self.ruleset.excuse(rule), rule.demand
+        denied = denied_with(applies.false) if applies else frozenset()
+        lines = []
+        if demand:
+            lines.append(f"if {self.write.form(demand.true, denied)}: s{place} = 'met'")
+            denied |= denied_with(demand.true)
+        if excuse:
+            status = "waived" if demand else "not-applicable"
+            lines.append(f"if {self.write.form(excuse.true, denied)}: s{place} = {status!r}")
+            denied |= denied_with(excuse.true)
+        certain = [applies.true] if applies else []
+        certain += [forms.false for forms in (demand, excuse) if forms]
+        lines.append(f"if {self.write.form(conjunction(certain), denied)}: {self.conclusion(place, rule)}")
+        lines = [f"el{line}" if number else line for number, line in enumerate(lines)]
+        return [*lines, f"else: s{place} = 'unknown'{self.flag(rule, 'unknown')}"]
 
-    def compare(self, form: Compare) -> str:
-        present = [name for side in (form.left, form.right) for name in self.present(side)]
-        left, right = self.operand(form.left), self.operand(form.right)
-        if form.symbol not in ("==", "!=") and self.ranked(form.left, form.right):
-            left, right = (self.rank(side) for side in (form.left, form.right))
-        return f"({' and '.join([*present, f'{left} {form.symbol} {right}'])})"
+    def conclusion(self, place: int, rule: Rule) -> str:
+        said = f"s{place} = {rule.concludes!r}{self.flag(rule, rule.concludes)}"
+        if rule.caps is None:
+            return said
+        said += f"; a{place} = {self.write.left(rule.caps.limit, rule.caps.less)}"
+        return said if rule.layer == "clinic" else f"{said}; nothing = nothing or a{place} == 0"
 
-    def ranked(self, *sides: Any) -> bool:
-        return any(isinstance(side, Ref) and FACTS[side.path].kind.family == "enum" for side in sides)
-
-    def rank(self, side: Any) -> str:
-        if not isinstance(side, Ref):
-            return str(RANKS[side])
-        self.names["RANKS"] = RANKS
-        return f"RANKS[{self.local(side.path)}]"
-
-    def present(self, side: Any) -> list[str]:
-        if isinstance(side, Ref):
-            return [f"{self.local(side.path)} is not None"]
-        if isinstance(side, Left):
-            paths = [*([side.limit.path] if isinstance(side.limit, Ref) else []), *side.used]
-            return [f"{self.local(path)} is not None" for path in paths]
-        return []
-
-    def operand(self, side: Any) -> str:
-        if isinstance(side, Ref):
-            return self.local(side.path)
-        if isinstance(side, Left):
-            return self.left(Cap(side.limit, side.used))
-        if side is UNLIMITED:
-            return "UNLIMITED"
-        if type(side) in (bool, int, str):
-            return repr(side)
-        return self.constant(tuple(sorted(side)) if isinstance(side, frozenset) else side)
-
-    def left(self, cap: Cap) -> str:
-        """Return the expression for what a cap allows, all it reads being present."""
-        limit = self.operand(cap.limit)
-        if not cap.less:
-            return limit
-        used = " - ".join([limit, *map(self.local, cap.less)])
-        return f"({limit} if {limit} == UNLIMITED else max(0, {used}))"
-
-    def constant(self, value: Any) -> str:
-        name = f"K{len(self.names)}"
-        self.names[name] = value
-        return name
-
-    # --- facts ----------------------------------------------------------------------------------------------
-
-    def local(self, path: str) -> str:
-        """Return the local variable that holds a fact; the first call writes the line that reads it."""
-        if path not in self.locals:
-            fact = FACTS[path]
-            name = path.replace(".", "_")
-            sources = [self.local(source) for source in fact.derived_from]
-            self.reads.append(f"{_INDENT}{name} = case.{path}")
-            if sources:
-                self.names[f"derive_{name}"] = DERIVE[path]
-                self.reads.append(f"{_INDENT}if {name} is None: {name} = derive_{name}({', '.join(sources)})")
-            self.locals[path] = name
-        return self.locals[path]
+    def flag(self, rule: Rule, status: str) -> str:
+        """Return what notes that a rule with a say of its own has come to a status that matters."""
+        flags = _AT_THE_CLINIC if rule.layer == "clinic" else _OWED
+        return f"; {flags[status]} = True" if rule.decides else ""

@@ -4,15 +4,19 @@ Its comparisons and conjunctions decide. Prepared for it are only what it cannot
 dates and words, membership in sets, beginnings of codes, and what is left of a limit.
 """
 
-from collections.abc import Callable
-from itertools import product
-from operator import attrgetter
+import datetime as dt
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice, product
 from typing import Any, Final
 
+import attrs
+
 from covrules.conditions import Ref, Symbol
-from covrules.derived import DERIVE
-from covrules.engines._network import Conjunction, Network, NetworkUnavailable, Test, available
-from covrules.facts import FACTS, Case
+from covrules.declaring import Fact
+from covrules.derived import derivation
+from covrules.engines._network import Conjunction, Network, NetworkUnavailable, Test, Texts, available
+from covrules.facts import OWN, Case
 from covrules.kinds import ANY, UNLIMITED, Enum
 from covrules.lowering import And, Compare, Form, Left, Member, Or, Size, Within, begins, conjunction
 from covrules.rulesets import REQUESTED, Rule, Ruleset, Stage, Status
@@ -20,11 +24,23 @@ from covrules.verdicts import Outcome
 
 __all__ = ["NetworkUnavailable", "available", "compile_ruleset"]
 
-_WAYS: Final = 4
-"""The ways a rule can come to a certain status; where several hold, the first decides."""
 _MOST_PRODUCTS: Final = 16
 _LONGEST: Final = 40
+_SIZES: Final = {"empty": 0, "any": 2}
+_AMONG: Final = "{} in {}"
+_BEGINS: Final = "begins({}, {})"
+_MOST_COMPARED: Final = 64
+_MOST_DATES: Final = 1024
 _FLIPPED: Final[dict[Symbol, Symbol]] = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_OPPOSITE: Final[dict[Symbol, Symbol]] = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+_COMPARE: Final[dict[Symbol, Callable[[int, int], bool]]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 Value = int | None
 Products = list[tuple[Test, ...]]
@@ -35,166 +51,263 @@ def compile_ruleset(ruleset: Ruleset, stage: Stage) -> Callable[[Case], Outcome]
 
     Raises NetworkUnavailable where durable_rules cannot be had.
     """
-    attributes = _Attributes()
+    attributes = _Attributes(ruleset.vocabulary)
     levels = _Levels(attributes)
     conclusions: list[Conjunction] = []
-    statuses: dict[int, tuple[int, Status]] = {}
+    statuses: list[tuple[int, Status]] = []
     for place, rule in enumerate(ruleset.rules):
-        for way, (form, status) in enumerate(_ways(rule, stage)):
-            statuses[place * _WAYS + way] = (place, status)
-            conclusions += [Conjunction(tests, place * _WAYS + way) for tests in levels.products(form)]
-    lefts = [attributes.left(rule.caps.limit, rule.caps.less) if rule.caps else 0 for rule in ruleset.rules]
-    caps = [(place, lefts[place]) for place in ruleset.caps]
-    prior = [Network(level) for level in levels.definitions]
-    network = Network(conclusions)
-    encode = attributes.encoder()
+        ways = _ways(ruleset, rule, stage)
+        for number, products in enumerate(_apart([levels.products(form) for form, _ in ways]), len(statuses)):
+            conclusions += [Conjunction(tests, number) for tests in products]
+        statuses += [(place, status) for _, status in ways]
+    lefts = [attributes.left(rule.caps.limit, rule.caps.less) for rule in ruleset.rules if rule.caps is not None]
+    infer = attributes.function([Network(level) for level in levels.definitions], Network(conclusions), lefts)
+    capped = ruleset.caps
     undecided: list[Status] = ["later" if rule.starts_after(stage) else "unknown" for rule in ruleset.rules]
 
     def decide(case: Case) -> Outcome:
-        values = encode(case)
-        for level in prior:
-            for slot in level.run(values):
-                values[slot] = 1
+        fired, left = infer(case)
         found = undecided.copy()
-        for fired in sorted(network.run(values), reverse=True):
-            place, status = statuses[fired]
+        fired.sort(reverse=True)  # so that of several ways of a rule the one that decides first is put down last
+        for way in fired:
+            place, status = statuses[way]
             found[place] = status
-        return Outcome(
-            tuple(found), tuple([values[left] if found[place] == "capped" else None for place, left in caps])
-        )
+        allowed = [units if found[place] == "capped" else None for place, units in zip(capped, left, strict=True)]
+        return Outcome(tuple(found), tuple(allowed))
 
     return decide
 
 
-def _ways(rule: Rule, stage: Stage) -> list[tuple[Form, Status]]:
+def _ways(ruleset: Ruleset, rule: Rule, stage: Stage) -> list[tuple[Form, Status]]:
     """Return how the rule comes to each certain status, what decides first coming first."""
-    applies, unless, demand = rule.application, rule.exception, rule.demand
+    applies, excuse, demand = rule.application, ruleset.excuse(rule), rule.demand
     ways: list[tuple[Form, Status]] = [(applies.false, "not-applicable")] if applies else []
     if rule.starts_after(stage):
         return ways
-    failing = [forms for forms in (applies and applies.true, demand and demand.false, unless and unless.false) if forms]
+    failing = [forms for forms in (applies and applies.true, demand and demand.false, excuse and excuse.false) if forms]
     if demand is not None:
         ways.append((demand.true, "met"))
-    if unless is not None:
-        ways.append((unless.true, "waived" if rule.decides else "not-applicable"))
-    return [*ways, (conjunction(failing), rule.failing if rule.decides else "advised")]
+    if excuse is not None:
+        ways.append((excuse.true, "waived" if rule.decides else "not-applicable"))
+    return [*ways, (conjunction(failing), rule.concludes)]
+
+
+def _apart(ways: list[Products]) -> list[Products]:
+    """Return the ways with fewer conjunctions holding at a time, for each that does costs an evaluation time.
+
+    A conjunction is left out or narrowed where another one that decides as early, or earlier, holds as well.
+    """
+    earlier: list[frozenset[Test]] = []
+    apart: list[Products] = []
+    for products in ways:
+        kept = []
+        for tests in sorted(products, key=lambda tests: len(_read(tests))):
+            narrowed = _narrowed(tests, earlier)
+            earlier.append(frozenset(tests))
+            kept += [] if narrowed is None else [narrowed]
+        apart.append(kept)
+    return apart
+
+
+def _narrowed(tests: tuple[Test, ...], earlier: list[frozenset[Test]]) -> tuple[Test, ...] | None:
+    """Return the tests with more, which fail where an earlier conjunction holds as well; None if it always does.
+
+    That is left to the engine where it can tell: where all that is missing for the other one is a single test, which
+    reads nothing these do not. As that is present then, the opposite holds exactly where the test does not.
+    """
+    fixed = {test.attribute: test.value for test in tests if test.op == "==" and test.value is not None}
+    narrowed = dict.fromkeys(tests)
+    for other in islice(earlier, _MOST_COMPARED):
+        missing = other.difference(tests)
+        if not missing:
+            return None
+        test, *more = missing
+        if more or not _read(missing) <= _read(tests) or len(narrowed) > _LONGEST:
+            continue
+        if test.value is None or test.attribute not in fixed:
+            narrowed[attrs.evolve(test, op=_OPPOSITE[test.op])] = None
+        elif _COMPARE[test.op](fixed[test.attribute], test.value):
+            return None
+    return tuple(narrowed)
+
+
+def _read(tests: Iterable[Test]) -> set[int | None]:
+    return {attribute for test in tests for attribute in (test.attribute, test.other)} - {None}
+
+
+class _Dates(dict[dt.date | None, str]):
+    """What a fact says of an attribute, by the date; kept for the next case, up to a bound."""
+
+    def __init__(self, texts: Texts) -> None:
+        super().__init__({None: ""})
+        self._texts = texts
+
+    def __missing__(self, value: dt.date) -> str:
+        text = self._texts[value.toordinal()]
+        if len(self) < _MOST_DATES:
+            self[value] = text
+        return text
+
+
+@attrs.frozen
+class _Attribute:
+    """One attribute of the facts that are asserted: the local that holds its value, and what makes a text of it."""
+
+    local: str
+    said: Callable[[Texts], Mapping[Any, str]]
 
 
 class _Attributes:
-    """The attributes of the fact that is asserted: which value each holds, and how it is made from a case."""
+    """The attributes of the facts that are asserted, and the function that makes those facts of a case.
 
-    def __init__(self) -> None:
-        self.paths: dict[str, int] = {}
+    It is generated source, for a fact of the case is then read once and turned into text in one step.
+    """
+
+    def __init__(self, vocabulary: Mapping[str, Fact]) -> None:
+        self.vocabulary = vocabulary
+        self.names: dict[str, Any] = {"ANY": ANY, "UNLIMITED": UNLIMITED, "begins": begins}
+        self.facts: dict[str, str] = {}
+        self.lines: list[str] = []
         self.places: dict[Any, int] = {}
-        self.makers: list[Callable[[list[Any]], Value]] = []
+        self.attributes: list[_Attribute] = []
         self.texts: dict[str, int] = {}
 
-    def encoder(self) -> Callable[[Case], list[Value]]:
-        """Return the function that makes the values of a case."""
-        given = attrgetter(*self.paths) if self.paths else None
-        single = len(self.paths) == 1
-        derived = [
-            (place, DERIVE[path], [self.paths[source] for source in FACTS[path].derived_from])
-            for path, place in self.paths.items()
-            if path in DERIVE
-        ]
-        makers = self.makers
+    def function(
+        self, prior: list[Network], network: Network, results: list[int]
+    ) -> Callable[[Case], tuple[list[int], tuple[Value, ...]]]:
+        """Return the function that has a network infer from a case, and adds the values of some attributes.
 
-        def encode(case: Case) -> list[Value]:
-            raw: list[Any] = [] if given is None else [given(case)] if single else list(given(case))
-            for place, derive, sources in derived:
-                if raw[place] is None:
-                    raw[place] = derive(*[raw[source] for source in sources])
-            return [make(raw) for make in makers]
+        What the prior networks conclude are attributes too, for those that come after.
+        """
+        lines = ["def infer(case):", *self.lines]
+        for level in prior:
+            lines += [f"named = {self.inferred(level)}"]
+            lines += [f"{self.attributes[slot].local} = 1 if {slot} in named else None" for slot in level.conclusions]
+        values = "".join(f"{self.attributes[place].local}, " for place in results)
+        lines.append(f"return {self.inferred(network)}, ({values})")
+        exec(compile("\n    ".join(lines), "<facts>", "exec"), self.names)
+        # Taken out, for a network in a circle of references would outlive its ruleset.
+        infer: Callable[[Case], tuple[list[int], tuple[Value, ...]]] = self.names.pop("infer")
+        return infer
 
-        return encode
+    def inferred(self, network: Network) -> str:
+        facts = []
+        for fact in network.facts:
+            said = [(self.attributes[place], texts) for place, texts in fact]
+            parts = [f"{{{self.constant(attribute.said(texts))}[{attribute.local}]}}" for attribute, texts in said]
+            facts.append(f"f'{''.join(parts)}', ")
+        return f"{self.constant(network.infer)}(({''.join(facts)}))"
 
-    def path(self, path: str) -> int:
-        for source in FACTS[path].derived_from:
-            self.path(source)
-        return self.paths.setdefault(path, len(self.paths))
+    def constant(self, value: Any) -> str:
+        name = f"K{len(self.names)}"
+        self.names[name] = value
+        return name
 
-    def place(self, key: Any, make: Callable[[list[Any]], Value]) -> int:
+    def fact(self, path: str) -> str:
+        """Return the local that holds a fact of the case; the first call writes the line that reads it."""
+        if path not in self.facts:
+            fact = self.vocabulary[path]
+            sources = [self.fact(source) for source in fact.derived_from]
+            local = self.facts[path] = f"f{len(self.facts)}"
+            self.lines.append(
+                f"{local} = case.own.get({fact.name!r})" if fact.group == OWN else f"{local} = case.{path}"
+            )
+            if sources:
+                derive = self.constant(derivation(fact))
+                self.lines.append(f"if {local} is None: {local} = {derive}({', '.join(sources)})")
+        return self.facts[path]
+
+    def operand(self, operand: Any) -> str:
+        return self.fact(operand.path) if isinstance(operand, Ref) else self.constant(operand)
+
+    def place(self, key: Any, attribute: Callable[[], _Attribute]) -> int:
         if key not in self.places:
-            self.places[key] = len(self.makers)
-            self.makers.append(make)
+            made = attribute()
+            self.places[key] = len(self.attributes)
+            self.attributes.append(made)
         return self.places[key]
 
+    def computed(self, key: Any, value: Callable[[], str]) -> int:
+        """Return the attribute whose value is a number, or None, that an expression computes."""
+
+        def attribute() -> _Attribute:
+            expression, local = value(), f"v{len(self.attributes)}"
+            self.lines.append(f"{local} = {expression}")
+            return _Attribute(local, lambda texts: texts)
+
+        return self.place(key, attribute)
+
+    def named(self, key: Any) -> int:
+        """Return the attribute that is 1 where a prior network concludes it."""
+        return self.place(("named", key), lambda: _Attribute(f"v{len(self.attributes)}", lambda texts: texts))
+
     def left(self, limit: Any, used: tuple[str, ...]) -> int:
-        if not isinstance(limit, Ref):
-            read: Callable[[list[Any]], Value] = lambda raw: limit  # noqa: E731
-        else:
-            at = self.path(limit.path)
-            read = lambda raw: raw[at]  # noqa: E731
-        places = [self.path(path) for path in used]
+        """Return the attribute of what is left of a limit.
 
-        def make(raw: list[Any]) -> Value:
-            value = read(raw)
-            spent = [raw[place] for place in places]
-            if value is None or None in spent:
-                return None
-            return int(value) if value is UNLIMITED else max(0, value - sum(spent))
+        None is present of one that is unlimited: that alone decides then, under an attribute of its own.
+        """
 
-        return self.place(Left(limit, used), make)
+        def value() -> str:
+            of, less = self.operand(limit), [self.fact(path) for path in used]
+            absent = " or ".join(f"{local} is None" for local in (of, *less))
+            return f"None if {absent} or {of} == UNLIMITED else max(0, {' - '.join([of, *less])})"
+
+        return self.computed(Left(limit, used), value)
 
     def scalar(self, path: str) -> int:
-        at, family = self.path(path), FACTS[path].kind.family
-        encode = self.encode(path)
-        return self.place((family, path), lambda raw: None if raw[at] is None else encode(raw[at]))
-
-    def encode(self, path: str) -> Callable[[Any], int]:
-        """Return how a value of the fact is said as a number, in its order where it has one."""
-        kind = FACTS[path].kind
-        if isinstance(kind, Enum):
-            return kind.values.index
-        if kind.family == "date":
-            return lambda value: value.toordinal()
+        kind = self.vocabulary[path].kind
         if kind.family in ("text", "code"):
-            return lambda value: self.texts.get(value, 0)
-        return int
+            numbers = self.constant(self.texts)
+            return self.computed(
+                (kind.family, path),
+                lambda: f"None if {self.fact(path)} is None else {numbers}.get({self.fact(path)}, 0)",
+            )
+        said: Callable[[Texts], Mapping[Any, str]] = lambda texts: texts  # noqa: E731
+        if isinstance(kind, Enum):
+            words = kind.values
+            said = lambda texts: {None: "", **{word: texts[number] for number, word in enumerate(words)}}  # noqa: E731
+        elif kind.family == "date":
+            said = _Dates
+        return self.place((kind.family, path), lambda: _Attribute(self.fact(path), said))
 
     def number(self, path: str, value: Any) -> int:
-        """Return the number that stands for a value the fact is compared with."""
-        if isinstance(value, str) and FACTS[path].kind.family in ("text", "code"):
-            return self.texts.setdefault(value, len(self.texts) + 1)
-        return self.encode(path)(value)
+        """Return the number that stands for a value the fact is compared with, in its order where it has one."""
+        kind = self.vocabulary[path].kind
+        if isinstance(kind, Enum):
+            return kind.values.index(value)
+        if kind.family == "date":
+            ordinal: int = value.toordinal()
+            return ordinal
+        return self.texts.setdefault(value, len(self.texts) + 1) if kind.family in ("text", "code") else int(value)
 
     def same(self, one: str, other: str) -> int:
-        a, b = self.path(one), self.path(other)
-        return self.place(
-            ("same", one, other),
-            lambda raw: None if raw[a] is None or raw[b] is None else int(raw[a] == raw[b]),
-        )
+        def value() -> str:
+            a, b = self.fact(one), self.fact(other)
+            return f"None if {a} is None or {b} is None else {a} == {b}"
 
-    def member(self, element: Any, collection: Any, contains: Callable[[Any, Any], bool]) -> int:
-        first, second = self.reader(element), self.reader(collection)
+        return self.computed(("same", one, other), value)
 
-        def make(raw: list[Any]) -> Value:
-            one, many = first(raw), second(raw)
-            return None if one is None or many is None else int(contains(one, many))
+    def member(self, element: Any, collection: Any, test: str) -> int:
+        """Return the attribute of whether an element is among a collection.
 
-        return self.place((contains, element, collection), make)
+        It is not present of a fact that is `any` or empty: that alone decides then, under an attribute of its own.
+        """
 
-    def reader(self, operand: Any) -> Callable[[list[Any]], Any]:
-        if not isinstance(operand, Ref):
-            return lambda raw: operand
-        at = self.path(operand.path)
-        return lambda raw: raw[at]
+        def value() -> str:
+            one, many = self.operand(element), self.operand(collection)
+            absent = f"{one} is None or {many} is None"
+            if isinstance(collection, Ref):
+                absent += f" or {many} is ANY or not {many}"
+            return f"None if {absent} else {test.format(one, many)}"
+
+        return self.computed((test, element, collection), value)
 
     def size(self, path: str) -> int:
-        at = self.path(path)
-        return self.place(("size", path), lambda raw: None if raw[at] is None else _size(raw[at]))
+        def value() -> str:
+            collection = self.fact(path)
+            return f"{_SIZES['any']} if {collection} is ANY else None if {collection} is None or {collection} else 0"
 
-
-_SIZES: Final = {"empty": 0, "any": 2}
-
-
-def _size(collection: Any) -> int:
-    return 2 if collection is ANY else 1 if collection else 0
-
-
-def _contains(element: Any, collection: Any) -> bool:
-    return element in collection
+        return self.computed(("size", path), value)
 
 
 class _Levels:
@@ -230,7 +343,7 @@ class _Levels:
         key = tuple(products)
         if key not in self.names:
             level = 1 + max((self.level_of.get(test.attribute, -1) for tests in products for test in tests), default=-1)
-            slot = self.attributes.place(("named", key), lambda raw: None)
+            slot = self.attributes.named(key)
             self.names[key], self.level_of[slot] = slot, level
             self.definitions += [[]] if level == len(self.definitions) else []
             self.definitions[level] += [Conjunction(tests, slot) for tests in products]
@@ -240,15 +353,15 @@ class _Levels:
         if isinstance(atom, Size):
             return Test(self.attributes.size(atom.collection.path), "==", _SIZES[atom.is_])
         if isinstance(atom, Member):
-            return Test(self.attributes.member(atom.element, atom.collection, _contains), "==", int(atom.holds))
+            return Test(self.attributes.member(atom.element, atom.collection, _AMONG), "==", int(atom.holds))
         if isinstance(atom, Within):
-            return Test(self.attributes.member(atom.code, atom.prefixes, begins), "==", int(atom.holds))
+            return Test(self.attributes.member(atom.code, atom.prefixes, _BEGINS), "==", int(atom.holds))
         return self.comparison(atom.left, atom.symbol, atom.right)
 
     def comparison(self, left: Any, symbol: Symbol, right: Any) -> Test:
         if not isinstance(left, (Ref, Left)):
             return self.comparison(right, _FLIPPED[symbol], left)
-        if isinstance(left, Ref) and isinstance(right, Ref) and FACTS[left.path].kind.family in ("text", "code"):
+        if isinstance(left, Ref) and isinstance(right, Ref) and left.kind.family in ("text", "code"):
             return Test(self.attributes.same(left.path, right.path), "==", int(symbol == "=="))
         if isinstance(right, (Ref, Left)):
             return Test(self.operand(left), symbol, other=self.operand(right))

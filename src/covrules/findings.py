@@ -1,0 +1,191 @@
+"""Findings: what is told of each rule once it is decided, prepared once for a ruleset and filled in for a case."""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from covrules.conditions import Ref
+from covrules.facts import Case
+from covrules.kinds import Kind
+from covrules.rulesets import REQUESTED, Denial, Layer, Rule, Ruleset, Source, Status
+from covrules.truth import (
+    Values,
+    Weighing,
+    Writer,
+    groups_of,
+    known,
+    mapping,
+    name_of,
+    spreader,
+    tester,
+    with_sources,
+)
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+
+
+@attrs.define(init=False, eq=False, repr=False, kw_only=True)
+class _Draft:
+    """A finding that is still being written, as to fill the fields of a frozen class takes eight times as long."""
+
+    rule: str
+    title: str
+    layer: Layer
+    status: Status
+    because: str | None
+    facts: Mapping[str, Any]
+    missing: tuple[str, ...]
+    denial: Denial | None
+    waived_by: tuple[str, ...]
+    cites: tuple[Source, ...]
+    where: str
+
+
+@attrs.frozen(kw_only=True)
+class Finding(_Draft):
+    """What was found of one rule.
+
+    `because` and `denial` are None except where the rule is unmet or capped; `facts` are the values its
+    conditions used; `missing` are the facts to ask for where it is unknown.
+    """
+
+
+class Findings:
+    """What of the findings of a ruleset is the same for every case, and how the rest is found."""
+
+    def __init__(self, ruleset: Ruleset) -> None:
+        self.ruleset = ruleset
+        self.of = _maker(ruleset)
+
+    @cached_property
+    def spread(self) -> Callable[[Iterable[Any]], tuple[dict[str, Any], ...]]:
+        """Gives out values, in the order of the ruleset's facts, to the rules that read them."""
+        return spreader(self.ruleset.facts, [rule.facts for rule in self.ruleset.rules])
+
+    @cached_property
+    def plain_values(self) -> list[Callable[[Any], Any] | None]:
+        """How the values of each fact become plain, where they are not already."""
+        kinds = [self.ruleset.vocabulary[path].kind for path in self.ruleset.facts]
+        return [None if type(kind).plain is Kind.plain else kind.plain for kind in kinds]
+
+    @cached_property
+    def plain_cites(self) -> list[list[dict[str, Any]]]:
+        """What each rule cites, as plain values."""
+        return [plain(rule.cites) for rule in self.ruleset.rules]
+
+    def to_dicts(self, findings: tuple[Finding, ...], values: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return findings as plain values, ready for JSON."""
+        pairs = zip(values.values(), self.plain_values, strict=True)
+        facts = self.spread([value if value is None or make is None else make(value) for value, make in pairs])
+        return [
+            {
+                "rule": finding.rule,
+                "title": finding.title,
+                "layer": finding.layer,
+                "status": finding.status,
+                "because": finding.because,
+                "facts": used,
+                "missing": [*finding.missing],
+                "denial": None if finding.denial is None else plain(finding.denial),
+                "waived_by": [*finding.waived_by],
+                "cites": [*map(dict.copy, cites)],
+                "where": finding.where,
+            }
+            for finding, used, cites in zip(findings, facts, self.plain_cites, strict=True)
+        ]
+
+
+def _maker(ruleset: Ruleset) -> Callable[[Case, tuple[Status, ...]], tuple[dict[str, Any], tuple[Finding, ...]]]:
+    """Return the function that makes the findings on a case of what was decided, after the values of the facts."""
+    facts = with_sources(ruleset.facts, ruleset.vocabulary)
+    write = Writer(known=known, new=object.__new__, Draft=_Draft, Finding=Finding, telling=_TELLING)
+    values = ", ".join(f"{path!r}: {name_of(path)}" for path in ruleset.facts)
+    statuses, made = ("".join(f"{each}{number}, " for number in range(len(ruleset.rules))) for each in "sf")
+    lines = [
+        *groups_of(facts),
+        *write.reading(facts, set()),
+        f"values = {{{values}}}",
+        *([f"{statuses} = statuses"] if statuses else []),
+    ]
+    for number, rule in enumerate(ruleset.rules):
+        write.names |= {f"cites{number}": rule.cites, f"tell{number}": _Telling(ruleset, rule).tell}
+        said = {
+            "rule": repr(rule.id), "title": repr(rule.title), "layer": repr(rule.layer), "status": f"s{number}",
+            "because": "None", "facts": mapping(rule.facts), "missing": "()", "denial": "None", "waived_by": "()",
+            "cites": f"cites{number}", "where": repr(str(rule.place)),
+        }  # fmt: skip
+        lines += [
+            f"f{number} = new(Draft)",
+            *[f"f{number}.{name} = {value}" for name, value in said.items()],
+            f"if s{number} in telling:",
+            f" if s{number} == 'unknown':",
+            *[f"  {line}" for line in _weighing(ruleset, rule, write).asking(ruleset.vocabulary)],
+            f"  f{number}.missing = tuple(asked)",
+            f" else: tell{number}(f{number}, values)",
+            f"f{number}.__class__ = Finding",
+        ]
+    make: Callable[[Case, tuple[Status, ...]], tuple[dict[str, Any], tuple[Finding, ...]]]
+    make = write.function("make", "case, statuses", [*lines, f"return values, ({made})"])
+    return make
+
+
+_TELLING: Final = frozenset[Status]({"unmet", "capped", "waived", "unknown"})
+"""The statuses of which there is more to tell than that they are so."""
+
+
+def _weighing(ruleset: Ruleset, rule: Rule, write: Writer) -> Weighing:
+    """Return what weighs the conditions of a rule, and of its waivers, in the order in which facts are asked for."""
+    weighing = Weighing(write)
+    for each in (rule, *ruleset.waivers(rule)):
+        for condition in (each.applies, each.requires):
+            if condition is not None:
+                weighing.of(condition)
+        if each.caps is not None and each.demand is not None:
+            limit = (each.caps.limit.path,) if isinstance(each.caps.limit, Ref) else ()
+            weighing.of_forms(each.demand, (*limit, *each.caps.less, REQUESTED))
+        if each.unless is not None:
+            weighing.of(each.unless)
+    return weighing
+
+
+@attrs.frozen
+class _Telling:
+    """Fills in the finding of a rule that is not met, or waived."""
+
+    ruleset: Ruleset
+    rule: Rule
+
+    def tell(self, finding: _Draft, values: Values) -> None:
+        if finding.status == "waived":
+            waivers = self.ruleset.waivers(self.rule)
+            finding.waived_by = tuple([waiver.id for waiver in waivers if tester(waiver.waiving.true)(values)])
+            return
+        if self.rule.because is not None:
+            finding.because = self.rule.because.render(values)
+        for denial in self.rule.denial:
+            if denial.forms is None or tester(denial.forms.true)(values):
+                finding.denial = denial
+                return
+
+
+def plain(part: Any) -> Any:
+    """Return a part of a verdict as plain values, ready for JSON."""
+    return _converter().unstructure(part)
+
+
+@cache
+def _converter() -> "Converter":
+    """Return what turns the parts of a verdict into plain values, as they are declared."""
+    from cattrs import Converter
+    from cattrs.gen import make_dict_unstructure_fn, override
+
+    converter = Converter(unstruct_collection_overrides={tuple: list})
+    converter.register_unstructure_hook(dt.date, dt.date.isoformat)
+    unsaid = override(omit=True)
+    converter.register_unstructure_hook(Source, make_dict_unstructure_fn(Source, converter, id=unsaid, read=unsaid))
+    converter.register_unstructure_hook(Denial, make_dict_unstructure_fn(Denial, converter, when=unsaid))
+    return converter

@@ -1,0 +1,175 @@
+"""A whole ruleset in plain words: every rule, where it comes from, and what replaced, waived or disabled it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from covrules.conditions import OPERATORS, AllOf, AnyOf, Condition, Not, Ref, Test
+from covrules.declaring import Fact
+from covrules.kinds import Bool, Date, SetOf
+from covrules.rendering import cited, codes, wrapped
+from covrules.rulesets import EVER, REQUESTED, Cap, Disabled, Fixed, Rule, Ruleset
+
+Vocabulary = Mapping[str, Fact]
+
+_OPERATOR_WORDS: Final = {
+    "equals": "is", "in": "is one of", "not_in": "is none of", "has": "includes", "within": "begins as one of",
+    "at_most": "is at most", "at_least": "is at least", "below": "is below", "above": "is above",
+    "on_or_before": "is on or before", "on_or_after": "is on or after", "before": "is before", "after": "is after",
+}  # fmt: skip
+assert _OPERATOR_WORDS.keys() == OPERATORS.keys()
+
+
+def ruleset_to_text(ruleset: Ruleset) -> str:
+    """Return a whole resolved ruleset in plain words."""
+    return "\n".join(_lines(ruleset))
+
+
+def _lines(ruleset: Ruleset) -> Iterator[str]:
+    yield ruleset.title
+    yield f"{ruleset.id} {ruleset.version}, {ruleset.status}, {len(ruleset.rules)} rules"
+    if ruleset.extends:
+        yield f"Extends {', '.join(ruleset.extends)}."
+    if ruleset.effective != EVER:
+        yield f"In force {ruleset.effective}."
+    if ruleset.versions:
+        yield from wrapped(f"Versions there are: {', '.join(map(str, ruleset.versions))}.")
+    yield ruleset.digest
+    if ruleset.fixed:
+        yield from ("", "What the plan fixes")
+        for path, fixed in ruleset.fixed.items():
+            yield from _paragraph(f"{path}: {_values(fixed)}", _about_fixed(fixed))
+    if ruleset.declares:
+        yield from ("", "Facts of its own")
+        for path, fact in ruleset.declares.items():
+            yield from _paragraph(f"{path} ({fact.kind.name})", _about_fact(fact, ruleset.vocabulary))
+    for rule in ruleset.rules:
+        yield from ("", f"{rule.id} ({rule.layer}): {rule.title}")
+        yield from (line for sentence in _about_rule(ruleset, rule) for line in wrapped(sentence, "  "))
+    if ruleset.disabled:
+        yield from ("", "Rules left out")
+        for disabled in ruleset.disabled:
+            rule = disabled.rule
+            yield from _paragraph(f"{rule.id}: {rule.title}", [f"{_origin(rule)} {_left_out(disabled)}"])
+
+
+def _paragraph(head: str, sentences: list[str]) -> Iterator[str]:
+    yield from wrapped(head, "  ")
+    yield from (line for sentence in sentences for line in wrapped(sentence, "    "))
+
+
+def _values(fixed: Fixed) -> str:
+    said = [
+        fixed.fact.kind.words(value) + (f" from {Date().words(since)}" if since else "")
+        for since, value in fixed.values
+    ]
+    return "; ".join(said)
+
+
+def _about_fixed(fixed: Fixed) -> list[str]:
+    said = [f"The {fixed.fact.label}, fixed by {fixed.origin} ({fixed.place})."]
+    older = fixed.replaces
+    while older is not None:
+        said.append(f"Replaces what {older.origin} fixed ({older.place}): {_values(older)}.")
+        older = older.replaces
+    return [*said, *[f"Source: {cited(source)}." for source in fixed.cites]]
+
+
+def _about_fact(fact: Fact, vocabulary: Vocabulary) -> list[str]:
+    if fact.derived_from:
+        last, first = (vocabulary[path].label for path in fact.derived_from)
+        return [f"The days from the {first} to the {last}."]
+    return [f"{fact.ask} The {fact.who} can say."]
+
+
+def _about_rule(ruleset: Ruleset, rule: Rule) -> Iterator[str]:
+    known = ruleset.vocabulary
+    if rule.stage != "planned":
+        yield f"Matters once the visit is {rule.stage}."
+    if rule.applies is not None:
+        yield f"Applies where {condition_words(rule.applies, known)}."
+    if rule.requires is not None:
+        yield f"Requires that {condition_words(rule.requires, known)}."
+    if rule.caps is not None:
+        yield f"Caps the {known[REQUESTED].label} at {_cap_words(rule.caps, known)}."
+    if rule.waives is not None:
+        yield f"Waives {_waived(ruleset, rule)}."
+    if rule.advises is not None:
+        yield f"Advises: {rule.advises.labelled()}"
+    if rule.unless is not None:
+        yield f"Not where {condition_words(rule.unless, known)}."
+    for waiver in ruleset.waivers(rule):
+        yield f"Waived by {waiver.id} of {waiver.origin}{_where(waiver, known)}."
+    if rule.because is not None:
+        yield f"If not, it says: {rule.because.labelled()}"
+    if rule.remedy is not None:
+        yield f"What to do ({rule.remedy.who}): {rule.remedy.action}"
+    for denial in rule.denial:
+        where = f" where {condition_words(denial.when, known)}" if denial.when else ""
+        yield f"Denial code{where}: {codes(denial)}."
+    for source in rule.cites:
+        yield f"Source: {cited(source)}."
+    yield _origin(rule)
+    older = rule.replaces
+    while older is not None:
+        if isinstance(older, Disabled):
+            yield f"Stands where there was none: {_left_out(older)}"
+            older = older.rule
+        else:
+            yield _replaced(older, known)
+            older = older.replaces
+
+
+def _waived(ruleset: Ruleset, waiver: Rule) -> str:
+    there = {rule.id for rule in ruleset.rules}
+    return ", ".join(id for id in waiver.waives or () if id in there) or "nothing that is left"
+
+
+def _where(waiver: Rule, known: Vocabulary) -> str:
+    where = f" where {condition_words(waiver.applies, known)}" if waiver.applies is not None else ""
+    return where + (f", not where {condition_words(waiver.unless, known)}" if waiver.unless is not None else "")
+
+
+def _origin(rule: Rule) -> str:
+    return f"From {rule.origin} ({rule.place})."
+
+
+def _left_out(disabled: Disabled) -> str:
+    return f"Disabled by {disabled.origin} ({disabled.place})."
+
+
+def _replaced(older: Rule, known: Vocabulary) -> str:
+    said = f"Replaces that of {older.origin} ({older.place}): {older.title}"
+    if older.requires is not None:
+        return f"{said}, which required that {condition_words(older.requires, known)}."
+    if older.caps is not None:
+        return f"{said}, which capped at {_cap_words(older.caps, known)}."
+    return f"{said}."
+
+
+def _cap_words(cap: Cap, known: Vocabulary) -> str:
+    limit = f"the {known[cap.limit.path].label}" if isinstance(cap.limit, Ref) else str(cap.limit)
+    return limit + "".join(f", less the {known[path].label}" for path in cap.less)
+
+
+def condition_words(condition: Condition, known: Vocabulary) -> str:
+    """Return a condition as the part of a sentence that follows "where"; `known` are the facts it may name."""
+    if isinstance(condition, Test):
+        fact, right = known[condition.fact.path], condition.right
+        if isinstance(right, Ref):
+            said = f"the {known[right.path].label}"
+        elif isinstance(right, frozenset):
+            said = ", ".join(fact.kind.words(element) for element in sorted(right))
+        else:
+            said = (fact.kind.of if isinstance(fact.kind, SetOf) else fact.kind).words(right)
+        if isinstance(fact.kind, Bool):
+            return f'the answer to "{fact.ask}" {_OPERATOR_WORDS[condition.op]} {said}'
+        return f"the {fact.label} {_OPERATOR_WORDS[condition.op]} {said}"
+    if isinstance(condition, Not):
+        return f"it is not so that {condition_words(condition.part, known)}"
+    join = " and " if isinstance(condition, AllOf) else " or "
+    return join.join(_bracketed(part, known) for part in condition.parts)
+
+
+def _bracketed(condition: Condition, known: Vocabulary) -> str:
+    words = condition_words(condition, known)
+    return f"({words})" if isinstance(condition, (AllOf, AnyOf)) else words
