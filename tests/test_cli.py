@@ -145,6 +145,61 @@ def test_list_and_show(run):
     assert "[insurer] accepts prescriptions from [accepted prescribers]" in shown
 
 
+RULESETS = Path(__file__).parents[1] / "examples" / "rulesets"
+
+
+def test_show_says_where_each_rule_comes_from_and_what_became_of_it(run):
+    shown = run("show", str(RULESETS / "limits-by-year.yaml")).stdout
+    said = " ".join(shown.split())
+    assert "Extends medical-massage, early-visits-mandate." in said
+    assert "In force from 2025-01-01." in said
+    assert "plan.units_per_visit: 6 from January 1, 2025; 4 from January 1, 2026" in said
+    assert (
+        "Waived by early-visits of early-visits-mandate where the visits so far for this condition is below 6" in said
+    )
+    assert "From medical-massage (rules/medical-massage.yaml:" in said
+    assert "spread-visits-as-prescribed: Spread visits as prescribed From medical-massage" in said
+    assert "Disabled by limits-by-year" in said
+    replaced = " ".join(run("show", "ohio-clinic").stdout.split())
+    assert "From ohio-clinic (rules/plans/ohio-clinic.yaml:" in replaced
+    assert "Replaces that of medical-massage (rules/medical-massage.yaml:171): This clinic accepts the" in replaced
+    assert "which required that the date of the visit is on or after the day from which the clinic takes" in replaced
+    own = " ".join(run("show", str(RULESETS / "progress-reports.yaml")).stdout.split())
+    assert "own.last_report_on (date) When was the last progress report sent? The clinic can say." in own
+    assert "The days from the day of the last progress report to the date of the visit." in own
+
+
+def test_own_facts_are_read_from_a_case_file_and_wrong_ones_placed(run):
+    ruleset = str(RULESETS / "progress-reports.yaml")
+    facts = "history: {visits_this_episode: 6}\nvisit: {date: 2026-06-15}\nown:\n  last_report_on: "
+    said = run("evaluate", "-", "--ruleset", ruleset, "--format", "json", input=f"{facts}2026-05-01\n")
+    found = {finding["rule"]: finding for finding in json.loads(said.stdout)["findings"]}["progress-report"]
+    assert (found["status"], found["facts"]["own.days_since_report"]) == ("unmet", 45)
+    wrong = run("evaluate", "-", "--ruleset", ruleset, input=f"{facts}[May]\n  last_report: 2026-05-01\n")
+    assert wrong.exit_code == 2
+    assert "standard input:4:19: own.last_report_on: found a list" in wrong.stderr
+    assert "own.last_report: there is no such fact of progress-reports's own" in wrong.stderr
+    assert "did you mean last_report_on?" in wrong.stderr
+    twice = run("evaluate", "-", "--ruleset", ruleset, input="own: {a: {b: c}, d: 1, d: 2}\n")
+    assert "standard input:1:10: own: found a mapping" in twice.stderr
+    assert "standard input:1:24: own.d: this name comes twice" in twice.stderr
+    names = run("evaluate", "-", "--ruleset", ruleset, input="own: {Jane Doe: 1, Jane Doe: 2}\n")
+    assert "Jane" not in names.stderr
+
+
+def test_a_visit_without_a_date_is_dated_by_as_of(run):
+    ruleset = str(RULESETS / "limits-by-year.yaml")
+    case = "visit: {minutes: 90}\n"
+    assert run("evaluate", "-", "--ruleset", ruleset, input=case).exit_code == 2
+    said = run("evaluate", "-", "--ruleset", ruleset, "--as-of", "2026-03-01", "--format", "json", input=case)
+    assert json.loads(said.stdout)["ruleset"]["as_of"] == "2026-03-01"
+    early = run("evaluate", "-", "--ruleset", ruleset, input="visit: {date: 2024-03-01}\n")
+    assert early.exit_code == 2
+    assert "no version of limits-by-year is in force on that day" in early.stderr
+    assert "limits-by-year 2026.1 (from 2025-01-01)" in early.stderr
+    assert "2024" not in early.stderr
+
+
 def test_the_installed_command():
     command = Path(sys.executable).with_name("covrules")
     if not command.exists():
