@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 import attrs
 
 from covrules.conditions import AllOf, AnyOf, Condition, Not, Ref, Test
-from covrules.rulesets import Cap, Rule, Ruleset
+from covrules.rule import Cap, Rule
+from covrules.rulesets import Ruleset
 
 Turn = Callable[[str], str]
 """Gives for a fact the one to be asked about in its place."""

@@ -11,7 +11,7 @@ from covrules.conditions import OPERATORS, Mistyped, make_test, operators_for
 from covrules.declaring import Fact
 from covrules.facts import FACTS
 from covrules.library import File, read
-from covrules.rulesets import LAYERS
+from covrules.rule import LAYERS
 
 CODES = ["M54.5", "M54.50", "M54.2", "M25.572", "M79.10", "X99.9", "G44.209", "I89.0"]
 PREFIXES = ["M", "M54", "M54.5", "M25.57", "G", "I89.0", "Z"]

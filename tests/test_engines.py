@@ -19,7 +19,7 @@ from covrules import Case, EngineDisagreement, EngineUnavailable, Plan, Prescrip
 from covrules.engines import durable
 from covrules.facts import FACTS
 from covrules.loading import read_ruleset
-from covrules.rulesets import STAGES
+from covrules.rule import STAGES
 from generators import DAY
 
 ENGINES = ["compiled", "durable", "checked"]
@@ -84,7 +84,7 @@ def test_the_generators_reach_every_status_and_coverage():
             said = reference.verdict(ruleset, generators.case_for(rnd, ruleset), as_of=DAY)
             statuses |= set(said["statuses"].values())
             coverages.add(said["coverage"])
-    assert statuses == set(covrules.rulesets.STATUSES)
+    assert statuses == set(covrules.rule.STATUSES)
     assert coverages == {"covered", "partial", "not-covered", "undetermined"}
 
 

@@ -20,7 +20,8 @@ from covrules.checking import check
 from covrules.facts import FACTS
 from covrules.kinds import UNLIMITED
 from covrules.loading import read_ruleset
-from covrules.rulesets import Rule, ruleset_to_data
+from covrules.rule import Rule
+from covrules.rulesets import ruleset_to_data
 
 SNAPSHOTS = Path(__file__).parent / "snapshots" / "extending"
 NAMES = sorted(path.name for path in SNAPSHOTS.iterdir())

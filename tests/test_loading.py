@@ -22,7 +22,8 @@ from covrules.conditions import OPERATORS, AllOf, AnyOf, Not, Ref, make_test
 from covrules.facts import FACTS
 from covrules.kinds import ANY, OPEN, UNLIMITED, Days, Enum, SetOf
 from covrules.loading import read_ruleset
-from covrules.rulesets import Cap, Denial, Period, Remedy, Template, ruleset_to_data
+from covrules.rule import Cap, Denial, Remedy, Template
+from covrules.rulesets import Period, ruleset_to_data
 from covrules.yaml_nodes import Mapping, Scalar, Sequence
 
 SNAPSHOTS = Path(__file__).parent / "snapshots" / "loading"

@@ -31,7 +31,8 @@ from covrules import Case, FactError, RulesetError
 from covrules.api import shipped
 from covrules.engines import _network, durable
 from covrules.loading import read_ruleset
-from covrules.rulesets import STAGES, Ruleset
+from covrules.rule import STAGES
+from covrules.rulesets import Ruleset
 from covrules.verdicts import Outcome, Units, Verdict
 
 BASE = "medical-massage"

@@ -22,7 +22,8 @@ from covrules.kinds import Date, Unfit, describe
 from covrules.library import File, beside, choose, read, read_file, shipped
 from covrules.loading import NotFound
 from covrules.meeting import meet
-from covrules.rulesets import EVER, STAGES, Ruleset, Stage
+from covrules.rule import STAGES, Stage
+from covrules.rulesets import EVER, Ruleset
 from covrules.verdicts import Basis, Found, Outcome, Verdict, add_up
 
 Engine = Literal["checked", "compiled", "durable"]

@@ -6,7 +6,8 @@ import attrs
 
 from covrules.api import evaluate
 from covrules.facts import GROUPS, OWN, Case
-from covrules.rulesets import EVER, Example, Place, Rule, Ruleset, Status
+from covrules.rule import Example, Place, Rule, Status
+from covrules.rulesets import EVER, Ruleset
 
 
 @attrs.frozen

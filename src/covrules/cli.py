@@ -15,7 +15,7 @@ from covrules.checking import Report, check
 from covrules.errors import CovrulesError, EngineDisagreement, EngineUnavailable, Problem
 from covrules.facts import Case
 from covrules.library import read, read_file, shipped
-from covrules.rulesets import STAGES
+from covrules.rule import STAGES
 from covrules.showing import ruleset_to_text
 from covrules.verdicts import Verdict
 from covrules.yaml_nodes import MAX_BYTES

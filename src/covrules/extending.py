@@ -6,7 +6,8 @@ from typing import TypeVar
 import attrs
 
 from covrules.declaring import Fact
-from covrules.rulesets import EVER, LAYERS, Disabled, Fixed, Period, Rule, Ruleset, Version
+from covrules.rule import LAYERS, Disabled, Rule
+from covrules.rulesets import EVER, Fixed, Period, Ruleset, Version
 
 Entry = TypeVar("Entry", Rule | Disabled, Fixed, Fact)
 

@@ -10,7 +10,8 @@ import attrs
 from covrules.conditions import Ref
 from covrules.facts import Case
 from covrules.kinds import Kind
-from covrules.rulesets import REQUESTED, Denial, Layer, Rule, Ruleset, Source, Status
+from covrules.rule import REQUESTED, Denial, Layer, Rule, Source, Status
+from covrules.rulesets import Ruleset
 from covrules.truth import (
     Values,
     Weighing,

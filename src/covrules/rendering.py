@@ -9,7 +9,7 @@ import attrs
 
 from covrules.errors import printable
 from covrules.findings import Finding
-from covrules.rulesets import Denial, Source
+from covrules.rule import Denial, Source
 from covrules.verdicts import Coverage, Verdict
 
 Mark = Literal["yes", "no", "part", "open", "note"]

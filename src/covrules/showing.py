@@ -7,7 +7,8 @@ from covrules.conditions import OPERATORS, AllOf, AnyOf, Condition, Not, Ref, Te
 from covrules.declaring import Fact
 from covrules.kinds import Bool, Date, SetOf
 from covrules.rendering import cited, codes, wrapped
-from covrules.rulesets import EVER, REQUESTED, Cap, Disabled, Fixed, Rule, Ruleset
+from covrules.rule import REQUESTED, Cap, Disabled, Rule
+from covrules.rulesets import EVER, Fixed, Ruleset
 
 Vocabulary = Mapping[str, Fact]
 

@@ -11,7 +11,8 @@ from covrules.declaring import Who
 from covrules.derived import value_of
 from covrules.facts import FACTS, Case
 from covrules.findings import Finding, plain
-from covrules.rulesets import REQUESTED, Ruleset, Stage, Status
+from covrules.rule import REQUESTED, Stage, Status
+from covrules.rulesets import Ruleset
 
 Coverage = Literal["covered", "partial", "not-covered", "undetermined"]
 

@@ -9,7 +9,8 @@ import attrs
 from covrules.declaring import Fact
 from covrules.facts import Case
 from covrules.lowering import conjunction
-from covrules.rulesets import Rule, Ruleset, Stage
+from covrules.rule import Rule, Stage
+from covrules.rulesets import Ruleset
 from covrules.truth import Writer, denied_with, facts_of, groups_of, indented, with_sources
 from covrules.verdicts import Found, Outcome, accepted_where, coverage_where
 

@@ -19,7 +19,8 @@ from covrules.engines._network import Conjunction, Network, NetworkUnavailable, 
 from covrules.facts import OWN, Case
 from covrules.kinds import ANY, UNLIMITED, Enum
 from covrules.lowering import And, Compare, Form, Left, Member, Or, Size, Within, begins, conjunction
-from covrules.rulesets import REQUESTED, Rule, Ruleset, Stage, Status
+from covrules.rule import REQUESTED, Rule, Stage, Status
+from covrules.rulesets import Ruleset
 from covrules.verdicts import Outcome
 
 __all__ = ["NetworkUnavailable", "available", "compile_ruleset"]

@@ -1,0 +1,241 @@
+"""What a rule is: a requirement, a cap, a waiver or advice, with where it applies, what it cites and its examples."""
+
+import datetime as dt
+import string
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Final, Literal, get_args
+
+import attrs
+
+from covrules.conditions import Condition, Ref, facts_in
+from covrules.declaring import Fact, Who
+from covrules.facts import FACTS
+from covrules.lowering import Forms, conjunction, disjunction, lower, lower_cap
+
+Layer = Literal["mandate", "plan", "policy", "clinic"]
+LAYERS: Final[tuple[Layer, ...]] = get_args(Layer)
+"""Whose rule it is, the highest first. All but the clinic's decide what the insurer owes."""
+
+Stage = Literal["planned", "delivered", "billed"]
+STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
+"""How far a visit has come, in order; a rule matters from its own stage on."""
+
+Status = Literal["not-applicable", "met", "waived", "unmet", "capped", "unknown", "later", "advised", "waives"]
+STATUSES: Final[tuple[Status, ...]] = get_args(Status)
+"""What a finding can say of its rule."""
+
+REQUESTED: Final = "visit.units"
+"""The fact that caps bound."""
+_ASKED: Final = Ref(REQUESTED, FACTS[REQUESTED].kind)
+
+
+@attrs.frozen
+class Place:
+    """Where something stands: a file as its reader knows it, and a line counted from 1."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@attrs.frozen
+class Source:
+    """What was read: a document, where in it, where it can be had and when it was read."""
+
+    id: str
+    title: str
+    section: str | None = None
+    url: str | None = None
+    read: dt.date | None = None
+
+
+@attrs.frozen
+class Template:
+    """A sentence with facts in it, each written `{group.name}` in its text; braces themselves are doubled."""
+
+    text: str
+    pieces: tuple[tuple[str, Fact | None], ...] = attrs.field(repr=False)
+    """Runs of text, each with the fact that follows it (None at the end)."""
+
+    @staticmethod
+    def paths(text: str) -> list[str]:
+        """Return the facts a text names; raises ValueError where its braces do not fit."""
+        pieces = list(string.Formatter().parse(text))
+        if any(spec or conversion for _, _, spec, conversion in pieces):
+            raise ValueError("a fact in braces takes no format")
+        return [path for _, path, _, _ in pieces if path is not None]
+
+    @classmethod
+    def of(cls, text: str, vocabulary: Mapping[str, Fact]) -> "Template":
+        """Return the template of a text that names facts of the vocabulary."""
+        pieces = string.Formatter().parse(text)
+        return cls(text, tuple((said, None if path is None else vocabulary[path]) for said, path, _, _ in pieces))
+
+    @cached_property
+    def facts(self) -> tuple[str, ...]:
+        """The facts named."""
+        return tuple(fact.path for _, fact in self.pieces if fact is not None)
+
+    def labelled(self) -> str:
+        """Return the sentence with the label of each fact in square brackets."""
+        return "".join(said + (f"[{fact.label}]" if fact else "") for said, fact in self.pieces)
+
+    def render(self, values: Mapping[str, Any]) -> str:
+        """Return the sentence with the values in words, and what stands for those that are unknown."""
+        said = ""
+        for literal, fact in self.pieces:
+            said += literal
+            if fact is not None:
+                value = values.get(fact.path)
+                unknown = fact.unknown if said else fact.unknown[:1].upper() + fact.unknown[1:]
+                said += unknown if value is None else fact.kind.words(value)
+        return said
+
+
+@attrs.frozen
+class Denial:
+    """The X12 codes an insurer denies with, by number; `when` must be certainly true for them to fit."""
+
+    carc: str
+    rarc: tuple[str, ...] = ()
+    when: Condition | None = None
+
+    @cached_property
+    def forms(self) -> Forms | None:
+        """The lowered condition, if there is one."""
+        return lower(self.when) if self.when is not None else None
+
+
+@attrs.frozen
+class Remedy:
+    """What can be done about an unmet rule, and by whom."""
+
+    who: Who
+    action: str
+
+
+@attrs.frozen
+class Cap:
+    """A bound on the units of the visit: a limit (a value or a fact) less what is already used."""
+
+    limit: Any
+    less: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Example:
+    """Facts given to one rule alone, and the status it must then have."""
+
+    given: Mapping[str, Any] = attrs.field(eq=lambda given: tuple(given.items()))
+    then: Status
+    place: Place = attrs.field(eq=False)
+
+
+@attrs.frozen(kw_only=True)
+class Rule:
+    """One rule: a requirement, a cap, a waiver or a piece of advice, with where and when it applies.
+
+    Exactly one of `requires`, `caps`, `waives` and `advises` is there; it tells the kind. `origin` is the ruleset that
+    writes the rule, `replaces` what stood in its place in one that is extended.
+    """
+
+    id: str
+    title: str
+    requires: Condition | None = None
+    caps: Cap | None = None
+    waives: tuple[str, ...] | None = None
+    advises: Template | None = None
+    applies: Condition | None = None
+    unless: Condition | None = None
+    layer: Layer = "plan"
+    stage: Stage = "planned"
+    because: Template | None = None
+    remedy: Remedy | None = None
+    denial: tuple[Denial, ...] = ()
+    cites: tuple[Source, ...] = ()
+    examples: tuple[Example, ...] = ()
+    place: Place = attrs.field(eq=False)
+    origin: str = attrs.field(default="", eq=False)
+    replaces: "Rule | Disabled | None" = attrs.field(default=None, eq=False, repr=False)
+
+    @property
+    def decides(self) -> bool:
+        """Whether the rule has a say of its own in coverage or acceptance; waivers and advice have none."""
+        return self.requires is not None or self.caps is not None
+
+    def starts_after(self, stage: Stage) -> bool:
+        """Whether the rule does not matter yet at a stage."""
+        return STAGES.index(self.stage) > STAGES.index(stage)
+
+    @property
+    def concludes(self) -> Literal["unmet", "capped", "waives", "advised"]:
+        """What the rule says where it certainly applies, nothing excuses it, and what it asks is certainly not so."""
+        if self.caps is not None:
+            return "capped"
+        return "advised" if self.advises is not None else "unmet" if self.requires is not None else "waives"
+
+    @cached_property
+    def demand(self) -> Forms | None:
+        """The forms of what is asked; None for waivers and advice."""
+        if self.caps is not None:
+            return lower_cap(_ASKED, self.caps.limit, self.caps.less)
+        return lower(self.requires) if self.requires is not None else None
+
+    @cached_property
+    def application(self) -> Forms | None:
+        """The forms of `applies`; None where the rule always applies."""
+        return lower(self.applies) if self.applies is not None else None
+
+    @cached_property
+    def exception(self) -> Forms | None:
+        """The forms of `unless`; None where there is no exception."""
+        return lower(self.unless) if self.unless is not None else None
+
+    @cached_property
+    def waiving(self) -> Forms:
+        """The forms of "this waiver excuses what it names"."""
+        applies, unless = self.application, self.exception
+        return Forms(
+            conjunction([forms for forms in (applies and applies.true, unless and unless.false) if forms]),
+            disjunction([forms for forms in (applies and applies.false, unless and unless.true) if forms]),
+        )
+
+    @cached_property
+    def facts(self) -> tuple[str, ...]:
+        """Every fact the rule's conditions read, once: of `applies`, then of what is asked, then of `unless`."""
+        read: list[str] = list(facts_in(self.applies)) if self.applies else []
+        read += facts_in(self.requires) if self.requires else []
+        if self.caps is not None:
+            read += [self.caps.limit.path] if isinstance(self.caps.limit, Ref) else []
+            read += [*self.caps.less, REQUESTED]
+        read += facts_in(self.unless) if self.unless else []
+        return tuple(dict.fromkeys(read))
+
+    @cached_property
+    def spoken(self) -> tuple[str, ...]:
+        """Every fact the rule's sentences and the conditions of its denial codes need, beside those it reads."""
+        said = [path for template in (self.because, self.advises) if template for path in template.facts]
+        return (*said, *[path for denial in self.denial if denial.when for path in facts_in(denial.when)])
+
+    @cached_property
+    def reachable(self) -> tuple[Status, ...]:
+        """The statuses the rule's own conditions can reach at its own stage."""
+        if not self.decides:
+            silent = self.applies is not None or self.unless is not None
+            return (self.concludes, "not-applicable", "unknown") if silent else (self.concludes,)
+        reached: list[Status] = ["met", self.concludes, "unknown"]
+        reached += ["not-applicable"] if self.applies is not None else []
+        reached += ["waived"] if self.unless is not None else []
+        return tuple(reached)
+
+
+@attrs.frozen
+class Disabled:
+    """A rule that a ruleset takes out of those it extends."""
+
+    rule: Rule
+    origin: str = attrs.field(eq=False)
+    place: Place = attrs.field(eq=False)
