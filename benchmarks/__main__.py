@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 import covrules
-from benchmarks import by_hand
+from benchmarks import by_hand, documented
 from benchmarks.cases import CaseData, case_data
 from benchmarks.copies import repeated, turned
 from covrules import Case
@@ -124,8 +124,11 @@ def main(arguments: list[str] | None = None) -> None:
     ruleset = covrules.load(RULESET)
     data = case_data(given.cases)
     cases = [covrules.case_from_dict(each) for each in data]
+    as_documented = documented.failing(ruleset, STAGE) if durable.available() else None
     try:
         check_agreement(ruleset, cases)
+        if as_documented is not None:
+            check_failing(ruleset, cases, as_documented)
     except Disagreement as disagreement:
         sys.exit(f"benchmarks: {disagreement}")
     # A thread that redraws would spend CPU time that counts as a candidate's, so it is drawn between the rounds.
@@ -134,7 +137,7 @@ def main(arguments: list[str] | None = None) -> None:
     ) as progress:
         turns = partial(_turns, progress)
         tables = [
-            time_deciding(ruleset, cases, data, rounds, turns),
+            time_deciding(ruleset, cases, data, as_documented, rounds, turns),
             time_more_rules(ruleset, cases, rounds, turns),
             time_starting(starts, turns),
         ]
@@ -178,11 +181,24 @@ def check_agreement(ruleset: Ruleset, cases: Sequence[Case]) -> None:
                 raise Disagreement(f"by_hand and {engine} differ on case {number}: {', '.join(differing)}")
 
 
+def check_failing(ruleset: Ruleset, cases: Sequence[Case], failing: Callable[[Case], list[str]]) -> None:
+    """Raise Disagreement unless the rules that are told to fail are those that the code written by hand fails."""
+    for number, case in enumerate(cases):
+        statuses = zip(ruleset.rules, by_hand.decide(case)[2], strict=True)
+        if failing(case) != sorted(rule.id for rule, status in statuses if status in ("unmet", "capped")):
+            raise Disagreement(f"by_hand and durable_rules as documented differ on case {number}")
+
+
 # --- one case at a time -----------------------------------------------------------------------------------------
 
 
 def time_deciding(
-    ruleset: Ruleset, cases: Sequence[Case], data: Sequence[CaseData], rounds: int, turns: Turns
+    ruleset: Ruleset,
+    cases: Sequence[Case],
+    data: Sequence[CaseData],
+    as_documented: Callable[[Case], list[str]] | None,
+    rounds: int,
+    turns: Turns,
 ) -> Table:
     """Return how fast each way to decide is, as a ratio to the code written by hand."""
     compiled = partial(ruleset.evaluate, engine="compiled")
@@ -194,6 +210,8 @@ def time_deciding(
         Work("compiled, evaluate and .explain()", lambda case: compiled(case).explain(), cases),
         Work("case_from_dict, no deciding", covrules.case_from_dict, data),
     ]
+    if as_documented is not None:
+        candidates.append(Work("durable_rules as documented, what fails", as_documented, cases))
     yardstick = Work("by hand", by_hand.decide, cases)
     rows, all_by_hand = [], []
     for candidate in candidates:

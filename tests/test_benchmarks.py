@@ -4,7 +4,7 @@ import random
 
 import pytest
 from benchmarks import __main__ as benchmarks
-from benchmarks import by_hand
+from benchmarks import by_hand, documented
 from benchmarks.cases import case_data
 from benchmarks.copies import repeated, turned
 
@@ -13,6 +13,10 @@ import generators
 import reference
 from covrules import case_from_dict
 from covrules.api import _decider
+from covrules.engines import durable
+
+# durable_rules' own Python, which nothing but the benchmarks imports, brings it along.
+pytestmark = pytest.mark.filterwarnings("ignore:.*utcfromtimestamp:DeprecationWarning")
 
 BASE = covrules.load("medical-massage")
 DECIDE = _decider(BASE, "planned", "compiled")
@@ -88,6 +92,14 @@ def test_copies_about_other_facts_read_no_more_and_are_decided_as_the_reference_
         case = case_from_dict(data)
         said = reference.said_by(copies.evaluate(case, engine="compiled"))
         assert said == reference.verdict(copies, case)
+
+
+@pytest.mark.skipif(not durable.available(), reason="durable_rules cannot be had here")
+def test_durable_rules_as_documented_tells_what_fails():
+    failing = documented.failing(BASE, "planned")
+    for case in map(case_from_dict, case_data(300, seed=9)):
+        statuses = zip(BASE.rules, by_hand.decide(case)[2], strict=True)
+        assert failing(case) == sorted(rule.id for rule, status in statuses if status in ("unmet", "capped"))
 
 
 def test_nothing_is_timed_where_decisions_differ(capsys, monkeypatch):
