@@ -200,7 +200,8 @@ def missing_of(ruleset, rule, known):
         paths += [*rule.caps.less, "visit.units"]
     paths += undecided_facts(rule.unless, known)
     for waiver in waivers_of(ruleset, rule):
-        paths += undecided_facts(waiver.applies, known) + undecided_facts(waiver.unless, known)
+        if excuses(waiver, known) is None:
+            paths += undecided_facts(waiver.applies, known) + undecided_facts(waiver.unless, known)
     unknown = [path for path in paths if path not in known]
     given = [source for path in unknown for source in ruleset.vocabulary[path].derived_from or (path,)]
     return {path for path in given if path not in known}

@@ -178,13 +178,18 @@ def test_own_facts_are_read_from_a_case_file_and_wrong_ones_placed(run):
     wrong = run("evaluate", "-", "--ruleset", ruleset, input=f"{facts}[May]\n  last_report: 2026-05-01\n")
     assert wrong.exit_code == 2
     assert "standard input:4:19: own.last_report_on: found a list" in wrong.stderr
-    assert "own.last_report: there is no such fact of progress-reports's own" in wrong.stderr
+    assert "standard input:5:3: own.last_report: there is no such fact of the ruleset's own" in wrong.stderr
     assert "did you mean last_report_on?" in wrong.stderr
-    twice = run("evaluate", "-", "--ruleset", ruleset, input="own: {a: {b: c}, d: 1, d: 2}\n")
-    assert "standard input:1:10: own: found a mapping" in twice.stderr
-    assert "standard input:1:24: own.d: this name comes twice" in twice.stderr
+    twice = run("evaluate", "-", "--ruleset", ruleset, input="own: {last_report_on: {b: c}, last_report_on: 1}\n")
+    assert "standard input:1:23: own.last_report_on: found a mapping" in twice.stderr
+    assert "standard input:1:31: own.last_report_on: this name comes twice" in twice.stderr
     names = run("evaluate", "-", "--ruleset", ruleset, input="own: {Jane Doe: 1, Jane Doe: 2}\n")
+    assert names.exit_code == 2
     assert "Jane" not in names.stderr
+    strict = '{"visit": {"date": "2026-06-15"},\n "own": {"last_report_on": 5,\n "last_report": 1}}'
+    placed = run("evaluate", "-", "--ruleset", ruleset, input=strict)
+    assert "standard input:2:28: own.last_report_on: found a number" in placed.stderr
+    assert "standard input:3:17: own.last_report: there is no such fact" in placed.stderr
 
 
 def test_a_visit_without_a_date_is_dated_by_as_of(run):
@@ -198,6 +203,7 @@ def test_a_visit_without_a_date_is_dated_by_as_of(run):
     assert "no version of limits-by-year is in force on that day" in early.stderr
     assert "limits-by-year 2026.1 (from 2025-01-01)" in early.stderr
     assert "2024" not in early.stderr
+    assert run("evaluate", "-", "--ruleset", ruleset, "--as-of", "soon", input=case).exit_code == 2
 
 
 def test_the_installed_command():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from covrules import UNLIMITED, Case, Claim, Plan, Prescription, Visit, derived
-from covrules.derived import DERIVE, unknown_of, value_of
+from covrules.derived import DERIVE, value_of
 from covrules.facts import FACTS
 
 ROUNDINGS = ["cms", "midpoint", "whole"]
@@ -96,12 +96,3 @@ def test_diagnoses(diagnosis, on, valid, specificity):
 def test_a_given_value_wins():
     case = Case(visit=Visit(minutes=60, units=2), plan=Plan(unit_minutes=15))
     assert value_of(case, FACTS["visit.units"]) == 2
-
-
-def test_what_to_ask_for_is_never_derived():
-    assert unknown_of(Case(visit=Visit(minutes=55)), FACTS["visit.units"]) == (
-        "plan.unit_minutes",
-        "plan.unit_rounding",
-    )
-    assert unknown_of(Case(visit=Visit(minutes=0)), FACTS["visit.units"]) == ()
-    assert unknown_of(Case(), FACTS["visit.purpose"]) == ("visit.purpose",)

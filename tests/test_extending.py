@@ -5,6 +5,7 @@ with. After a change of messages, COVRULES_RECORD=1 records them anew; read the 
 """
 
 import datetime as dt
+import itertools
 import json
 import os
 import pickle
@@ -15,13 +16,14 @@ import pytest
 
 import covrules
 import generators
-from covrules import FactError, RulesetError, case_from_dict
+from covrules import FactError, RulesetError, case_from_dict, kinds
 from covrules.checking import check
 from covrules.facts import FACTS
 from covrules.kinds import UNLIMITED
 from covrules.loading import read_ruleset
 from covrules.rule import Rule
 from covrules.rulesets import ruleset_to_data
+from covrules.showing import ruleset_to_text
 
 SNAPSHOTS = Path(__file__).parent / "snapshots" / "extending"
 NAMES = sorted(path.name for path in SNAPSHOTS.iterdir())
@@ -155,8 +157,6 @@ def test_a_resolved_ruleset_written_as_one_file_is_the_same_ruleset():
     for _ in range(150):
         ruleset = generators.ruleset(rnd)
         data = ruleset_to_data(ruleset)
-        if any(rule.get("waives") == [] for rule in data["rules"]):
-            continue
         again = read_ruleset(json.dumps(data).encode(), "again.json")
         assert again == ruleset
         assert pickle.loads(pickle.dumps(ruleset)) == ruleset
@@ -166,6 +166,94 @@ def test_a_resolved_ruleset_written_as_one_file_is_the_same_ruleset():
             for finding in said["findings"]:
                 del finding["where"]
         assert one == other
+
+
+def test_the_same_fact_fixed_alike_by_two_that_cite_their_own_documents_is_one(folder):
+    def plan(id, source):
+        fixed = {"plan.units_per_visit": {"value": 4, "cites": [source]}}
+        rule = requirement("a", cites=[source], examples=[{"given": {"visit.purpose": id}, "then": "unmet"}])
+        return data_of(id, rule, sources={source: {"title": id}}, facts=fixed)
+
+    parents = plan("wellness", "s"), plan("maintenance", "t")
+    ruleset = folder(data_of("child", extends=["wellness", "maintenance"]), *parents)
+    assert (ids(ruleset), ruleset.fixed_on(None)) == (["a"], {"plan.units_per_visit": 4})
+
+
+def test_whether_parents_agree_does_not_hang_on_their_order(folder):
+    base = data_of("base", requirement("a"))
+    knowing = data_of("knowing", requirement("a", "wellness"), extends="base")
+    alike = data_of("alike", requirement("a", "wellness"))
+    for order in itertools.permutations(["base", "knowing", "alike"]):
+        ruleset = folder(data_of("child", extends=list(order)), base, knowing, alike)
+        assert ruleset.rule("a").title == "a wellness"
+        assert ruleset.rule("a").replaces.title == "a treatment"
+
+
+def test_a_resolved_ruleset_that_cites_in_part_is_written_as_illustrative(folder):
+    cited = requirement("b", cites=["s"])
+    child = data_of("child", cited, extends="parent", sources={"s": {"title": "S"}}) | {"status": "sourced"}
+    ruleset = folder(child, data_of("parent", requirement("a")))
+    data = ruleset_to_data(ruleset)
+    assert (ruleset.status, data["status"]) == ("sourced", "illustrative")
+    assert read_ruleset(json.dumps(data).encode(), "again.json") == ruleset
+
+
+def test_a_waiver_of_which_nothing_is_left_is_still_a_rule(folder):
+    waiver = {"id": "w", "title": "W", "waives": ["a"]}
+    ruleset = folder(data_of("child", extends="parent", disables=["a"]), data_of("parent", requirement("a"), waiver))
+    assert ruleset.evaluate(covrules.Case()).finding("w").status == "waives"
+    assert read_ruleset(json.dumps(ruleset_to_data(ruleset)).encode(), "again.json") == ruleset
+    assert "Waives nothing that is left." in ruleset_to_text(ruleset)
+
+
+# --- hostile folders --------------------------------------------------------------------------------------------
+
+
+def test_layers_of_diamonds_are_read_once_each(folder):
+    depth, files = 15, []
+    for level in range(depth):
+        parents = [f"l{level + 1}-a", f"l{level + 1}-b"] if level + 1 < depth else []
+        files += [data_of(f"l{level}-{side}", extends=parents) for side in "ab"]
+    assert folder(data_of("child", extends=["l0-a", "l0-b"]), *files).rules == ()
+
+
+def test_a_chain_of_hundreds_is_a_problem_in_its_place(folder):
+    chain = [data_of(f"step-{n}", extends=[f"step-{n + 1}"]) for n in range(1_200)]
+    with pytest.raises(RulesetError, match="more than 20 rulesets extend one another"):
+        folder(*chain)
+
+
+def test_what_stands_beside_and_is_no_ruleset_is_passed_over(folder, tmp_path):
+    (tmp_path / "medical-massage.yaml").write_text("")
+    (tmp_path / "notes.yaml").write_text("id: medical-massage\nabout: something else\n")
+    shipped = (covrules.library.rules_folder() / "medical-massage.yaml").read_bytes()
+    (tmp_path / "crlf.yaml").write_bytes(b"\xef\xbb\xbf" + shipped.replace(b"\n", b"\r\n"))
+    (tmp_path / "folder.yaml").mkdir()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.yaml")
+    ruleset = folder(data_of("child", extends="medical-massage"))
+    assert ids(ruleset) == ids(covrules.load("medical-massage"))
+
+
+def test_the_nearest_ruleset_in_the_folder_is_named(folder):
+    with pytest.raises(RulesetError, match="did you mean plan-one"):
+        folder(data_of("child", extends="plan-on"), data_of("plan-one"))
+
+
+def test_nothing_of_a_file_beside_steers_a_terminal(folder):
+    early, late = versions()
+    late["version"] = "\x1b]0;pwned\x07" + "v" * 3_000
+    ruleset = folder(early, late)
+    with pytest.raises(FactError) as caught:
+        ruleset.evaluate(case_from_dict({"visit": {"date": "2026-03-01"}}))
+    for said in (str(caught.value), ruleset_to_text(ruleset)):
+        assert "\x1b" not in said
+        assert "v" * 100 not in said
+
+
+def test_titles_do_not_steer_a_terminal_either(folder):
+    shown = ruleset_to_text(folder(data_of("child", requirement("a")) | {"title": "A \u202e title"}))
+    assert "\u202e" not in shown
 
 
 # --- waivers ----------------------------------------------------------------------------------------------------
@@ -379,8 +467,9 @@ def test_questions_ask_for_facts_of_its_own(folder):
         ({"reports_asked": "yes"}, "own.reports_asked", "expected true or false"),
         ({"last_report_on": "May"}, "own.last_report_on", "text that is not a date"),
         ({"last_report_on": "2026-05-01T00:00"}, "own.last_report_on", "not a date"),
-        ({"Jane Doe, 555-1234": 1}, "own", "a name that is no fact of reports's own"),
-        ({3: 1}, "own", "a name that is no fact"),
+        ({"Jane Doe, 555-1234": 1}, "own", "there is no such fact of the ruleset's own"),
+        ({3: 1}, "own", "there is no such fact"),
+        ({"last_report_0n": "2026-05-01"}, "own", "did you mean last_report_on"),
     ],
 )
 def test_facts_of_its_own_are_checked_when_the_case_meets_the_ruleset(folder, own, path, said):
@@ -394,6 +483,40 @@ def test_facts_of_its_own_are_checked_when_the_case_meets_the_ruleset(folder, ow
 def test_a_ruleset_without_facts_of_its_own_takes_none():
     with pytest.raises(FactError, match="it has none"):
         covrules.load("medical-massage").evaluate(case_from_dict({"own": {"reports_asked": True}}))
+
+
+def test_unknown_own_facts_are_not_told_without_end(folder):
+    with pytest.raises(FactError) as caught:
+        folder(REPORTS).evaluate(case_from_dict({"own": {f"n{n}": n for n in range(1_000)}}))
+    assert len(caught.value.problems) == 100
+
+
+def test_what_is_no_path_of_a_fact_is_no_unknown_fact():
+    for path in ("plan.typo", "reports_asked", ""):
+        with pytest.raises(KeyError):
+            case_from_dict({"own": {"reports_asked": True}}).get(path)
+
+
+def test_words_of_its_own_are_said_as_they_are_written():
+    kind = kinds.Enum(tuple(f"turn-{n}-right" for n in range(30)))
+    assert kind.words("turn-3-right") == "turn 3 right"
+    assert kind.expected.startswith("a word (turn-0-right")
+    assert kinds.BODY_SITE.words("ankle-left") == "left ankle"
+
+
+def test_a_waiver_that_certainly_excuses_nothing_asks_for_nothing(folder):
+    waiver = {
+        "id": "w",
+        "title": "W",
+        "applies": {"visit.liability": "work"},
+        "unless": {"visit.minutes": 60},
+        "waives": ["a"],
+    }
+    ruleset = folder(data_of("child", requirement("a"), waiver))
+    assert ruleset.evaluate(case_from_dict({"visit": {"liability": "none"}})).finding("a").missing == ("visit.purpose",)
+    assert ruleset.evaluate(case_from_dict({})).finding("a").missing == (
+        "visit.purpose", "visit.liability", "visit.minutes",
+    )  # fmt: skip
 
 
 def test_own_facts_travel_in_the_case():
@@ -452,6 +575,34 @@ def test_a_child_takes_the_version_in_force_while_it_is(folder):
     ruleset = folder(child, *versions())
     assert str(ruleset.effective) == "from 2025-01-01 until 2025-07-01"
     assert ruleset.fixed_on(None) == {"plan.units_per_visit": 6}
+
+
+def test_a_period_reaches_the_versions_of_grandparents(folder):
+    middle = data_of("middle", extends="plan")
+    child = data_of("child", extends="middle", effective={"until": "2026-01-01"})
+    assert folder(child, middle, *versions()).fixed_on(None) == {"plan.units_per_visit": 6}
+    old = data_of("old", effective={"until": "2026-01-01"})
+    for order in (["old", "plan"], ["plan", "old"], ["middle", "old"]):
+        ruleset = folder(data_of("child", extends=order), old, middle, *versions())
+        assert str(ruleset.effective) == "from 2025-01-01 until 2025-07-01"
+
+
+def test_a_version_by_its_path_on_another_day_says_which_there_are(folder, tmp_path):
+    folder(*versions())
+    with pytest.raises(RulesetError) as caught:
+        covrules.load(tmp_path / "0-plan.yaml", on="2026-03-01")
+    (problem,) = caught.value.problems
+    assert problem.file.endswith("0-plan.yaml")
+    assert "plan 2025 (from 2025-01-01 until 2025-07-01), plan 2026 (from 2026-01-01)" in problem.hint
+    (tmp_path / "0-plan.yaml").rename(tmp_path / "0-plan.yml")
+    said = [str(version) for version in covrules.load(tmp_path / "0-plan.yml").versions]
+    assert said == ["plan 2025 (from 2025-01-01 until 2025-07-01)", "plan 2026 (from 2026-01-01)"]
+
+
+@pytest.mark.parametrize("day", ["garbage", 5])
+def test_an_as_of_that_is_no_date_is_refused_even_where_it_is_not_needed(day):
+    with pytest.raises(FactError, match="as_of"):
+        covrules.load("medical-massage").evaluate(case_from_dict({"visit": {"date": "2026-03-01"}}), as_of=day)
 
 
 def test_every_day_has_one_version_or_none(folder):

@@ -19,7 +19,7 @@ from covrules.errors import (
 )
 from covrules.facts import NOTHING_OWN, Case
 from covrules.kinds import Date, Unfit, describe
-from covrules.library import File, beside, choose, read, read_file, shipped
+from covrules.library import File, beside, choose, not_in_force, read, read_file, shipped, shown
 from covrules.loading import NotFound
 from covrules.meeting import meet
 from covrules.rule import STAGES, Stage
@@ -59,10 +59,11 @@ def evaluate(
         raise TypeError(f"evaluate takes a Case and got {describe(case)}; case_from_dict makes one from a mapping")
     if engine == "checked" and not durable.available():
         engine = "compiled"
-    basis, find, _ = ruleset.deciders.get((stage, engine)) or _way(ruleset, stage, engine)
+    basis, find, _ = ruleset.made.get((stage, engine)) or _way(ruleset, stage, engine)
     day = case.visit.date
-    if day is None and as_of is not None:
-        day = _date("as_of", as_of)
+    if as_of is not None:
+        otherwise = _date("as_of", as_of)
+        day = otherwise if day is None else day
     if basis.meets_every_case or (case.own is not NOTHING_OWN and case.own):
         case = meet(ruleset, case, day)
     return Verdict(basis, case, find(case), day)
@@ -77,14 +78,14 @@ def _date(name: str, day: object) -> dt.date:
 
 def _way(ruleset: Ruleset, stage: str, engine: str) -> tuple[Basis, Find, Decide]:
     """Return what a verdict needs of a way to decide, made when first asked for, and how it decides the rules."""
-    way: tuple[Basis, Find, Decide] | None = ruleset.deciders.get((stage, engine))
+    way: tuple[Basis, Find, Decide] | None = ruleset.made.get((stage, engine))
     if way is None:
         _known("stage", stage, STAGES)
         _known("engine", engine, ENGINES)
         basis = Basis(ruleset, cast(Stage, stage), engine)
         decide = _build(ruleset, basis.stage, engine)
         find = decide.find if isinstance(decide, compiled.Decider) else lambda case: add_up(ruleset, decide(case))
-        way = ruleset.deciders[stage, engine] = basis, find, decide
+        way = ruleset.made[stage, engine] = basis, find, decide
     return way
 
 
@@ -158,16 +159,17 @@ def load(ruleset: str | os.PathLike[str], on: dt.date | str | None = None) -> Ru
             hint = did_you_mean(ruleset, files) or f"shipped are {', '.join(files)}."
             message = f"there is no shipped ruleset {ruleset[:60]!r}"
             raise RulesetError([Problem(message=message, hint=f"{hint} A path has a slash or ends in .yaml.")])
-        return read(_chosen(ruleset, files[ruleset], day), {ruleset: files[ruleset]}, day)
+        try:
+            return read(choose(ruleset, files[ruleset], day), {ruleset: files[ruleset]}, day)
+        except NotFound as missing:
+            raise RulesetError([Problem(message=missing.message, hint=missing.hint)]) from None
     path = Path(os.fsdecode(ruleset))
-    file = File(read_file(path), os.fsdecode(ruleset))
-    _chosen(file.id, (file,), day)
-    alone = not file.head.extends and file.head.version.period == EVER
-    return read(file, {} if alone else beside(path), day)
-
-
-def _chosen(id: str, files: tuple[File, ...], on: dt.date | None) -> File:
+    file = File(read_file(path), shown(path))
+    period = file.head.version.period
+    around = beside(path) if file.head.extends or period != EVER else {}
     try:
-        return choose(id, files, on)
+        if day is not None and not period.holds(day):
+            not_in_force(file.id, {file: None, **dict.fromkeys(around.get(file.id, ()))}, None)
     except NotFound as missing:
-        raise RulesetError([Problem(message=missing.message, hint=missing.hint)]) from None
+        raise RulesetError([Problem(file=file.name, message=missing.message, hint=missing.hint)]) from None
+    return read(file, around, day)

@@ -1,33 +1,44 @@
 """A case from a file: YAML, where text is read as each fact's type, or JSON, where types are strict."""
 
+import datetime as dt
 import json
 from collections.abc import Iterator
+from collections.abc import Mapping as Table
+from types import MappingProxyType
 from typing import Any
 
 import attrs
 
 from covrules import yaml_nodes
-from covrules.case_reading import case_from_dict, looks_like_a_name, unknown_fact
-from covrules.declaring import problem_with
+from covrules.case_reading import case_from_dict, own_values, undeclared, unknown_fact
+from covrules.declaring import Fact, problem_with
 from covrules.errors import MAX_PROBLEMS, FactError, Problem
 from covrules.facts import FACTS, GROUPS, OWN, Case
-from covrules.kinds import Unfit, Written
+from covrules.kinds import Unfit
 from covrules.yaml_nodes import Mapping, Node, Scalar, Sequence, Unreadable
 
-_VALUES = "a value, or a list of values"
+
+def visit_date(data: bytes, file: str) -> dt.date | None:
+    """Return the date of the visit in the bytes of a case, by which a ruleset may be chosen; raises FactError."""
+    return _case(data, file, None).visit.date
 
 
-def read_case(data: bytes, file: str) -> Case:
-    """Return the case in a file's bytes; `file` is what errors call it.
+def read_case(data: bytes, file: str, declares: Table[str, Fact] = MappingProxyType({})) -> Case:
+    """Return the case in a file's bytes; `file` is what errors call it, `declares` the facts of its ruleset's own.
 
     A file named `.json` is JSON, one named `.yaml` or `.yml` is YAML; where the name says nothing, what can be read
     as JSON is JSON. Raises FactError listing everything wrong, by place and by fact, without a value.
     """
+    return _case(data, file, declares)
+
+
+def _case(data: bytes, file: str, declares: Table[str, Fact] | None) -> Case:
+    """Return the case; without `declares` the facts of a ruleset's own are passed over."""
     try:
         text = yaml_nodes.decode(data, file)
         if file.endswith(".json") or (not file.endswith((".yaml", ".yml")) and _is_json(text)):
-            return _json_case(text, file)
-        return _yaml_case(yaml_nodes.read(text, file), file)
+            return _json_case(text, file, declares)
+        return _yaml_case(yaml_nodes.read(text, file), file, declares)
     except Unreadable as unreadable:
         raise FactError([unreadable.problem]) from None
 
@@ -40,16 +51,19 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _json_case(text: str, file: str) -> Case:
+def _json_case(text: str, file: str, declares: Table[str, Fact] | None) -> Case:
     try:
-        return case_from_dict(json.loads(text, object_pairs_hook=_unique, parse_int=_integer))
+        case = case_from_dict(json.loads(text, object_pairs_hook=_unique, parse_int=_integer))
+        if declares is not None:
+            own_values(case.own, declares)
+        return case
     except json.JSONDecodeError as error:
         wrong = Problem(file=file, line=error.lineno, column=error.colno, message=f"not readable as JSON: {error.msg}")
         raise FactError([wrong]) from None
     except RecursionError:
         raise FactError([Problem(file=file, line=1, column=1, message="nested too deep")]) from None
     except _Twice:
-        reader = _Reader(file)
+        reader = _Reader(file, declares)
         reader.case(_nodes(text, file))
         twice = Problem(file=file, line=1, column=1, message="a name comes twice in one mapping")
         raise FactError(sorted(reader.problems, key=_by_place) or [twice]) from None
@@ -85,10 +99,10 @@ def _nodes(text: str, file: str) -> Node | None:
 def _places(root: Node | None) -> dict[str, Node]:
     places: dict[str, Node] = {}
     for group, facts in root.items if isinstance(root, Mapping) else ():
-        places[group.text] = facts if group.text in GROUPS else group
+        places[group.text] = facts if group.text in (*GROUPS, OWN) else group
         for name, value in facts.items if isinstance(facts, Mapping) else ():
             path = f"{group.text}.{name.text}"
-            places[path] = value if path in FACTS else name
+            places[path] = value if path in FACTS or group.text == OWN else name
     return places
 
 
@@ -102,8 +116,8 @@ def _by_place(problem: Problem) -> tuple[int, int]:
     return problem.line or 0, problem.column or 0
 
 
-def _yaml_case(root: Node, file: str) -> Case:
-    reader = _Reader(file)
+def _yaml_case(root: Node, file: str, declares: Table[str, Fact] | None) -> Case:
+    reader = _Reader(file, declares)
     groups = reader.case(root)
     if reader.problems:
         raise FactError(sorted(reader.problems, key=_by_place))
@@ -114,13 +128,19 @@ def _yaml_case(root: Node, file: str) -> Case:
 class _Reader:
     """Reads nodes into facts, and notes what is wrong."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, declares: Table[str, Fact] | None) -> None:
         self.file = file
+        self.declares = declares
+        self.vocabulary = FACTS if not declares else {**FACTS, **declares}
         self.problems: list[Problem] = []
 
     def case(self, root: Node | None) -> dict[str, dict[str, Any]]:
         entries = self.entries(root, None) if root is not None else ()
-        return {group: dict(self.own(facts) if group == OWN else self.values(facts, group)) for group, facts in entries}
+        return {
+            group: dict(self.values(facts, group))
+            for group, facts in entries
+            if group != OWN or self.declares is not None
+        }
 
     def place(self, node: Node) -> dict[str, Any]:
         return {"file": self.file, "line": node.line, "column": node.column}
@@ -136,35 +156,24 @@ class _Reader:
         again = {id(key): first.line for key, first in yaml_nodes.duplicates(node)}
         for key, value in node.items:
             path = f"{group}.{key.text}" if group else key.text
-            known = path in (FACTS if group else GROUPS) or OWN in (group, path)
+            known = path in self.vocabulary if group else path in (*GROUPS, OWN)
             if len(self.problems) >= MAX_PROBLEMS:
                 return
             if id(key) in again:
                 hint = f"it is there first in line {again[id(key)]}"
-                named = path if known and looks_like_a_name(path) else None
+                named = path if known else None
                 self.problems.append(Problem(path=named, message="this name comes twice", hint=hint, **self.place(key)))
             elif known:
                 yield key.text, value
+            elif group == OWN:
+                self.problems.append(undeclared(key.text, self.declares or {}, **self.place(key)))
             else:
                 self.problems.append(unknown_fact(key.text, group, **self.place(key)))
-
-    def own(self, node: Node) -> Iterator[tuple[str, Written]]:
-        """Yield what is written for the facts that only a ruleset can know."""
-        for name, value in self.entries(node, OWN):
-            if not _null(value):
-                try:
-                    texts = _texts(value)
-                except Unfit as unfit:
-                    problem = Problem(path=OWN, message=f"found {unfit.found}", expected=_VALUES, **self.place(value))
-                    self.problems.append(problem)
-                else:
-                    text = texts if isinstance(texts, str) else tuple(texts)
-                    yield name, Written(text, self.file, value.line, value.column)
 
     def values(self, node: Node, group: str) -> Iterator[tuple[str, Any]]:
         """Yield the known facts of a group with their values."""
         for name, value in self.entries(node, group):
-            fact = FACTS[f"{group}.{name}"]
+            fact = self.vocabulary[f"{group}.{name}"]
             if not _null(value):
                 try:
                     yield name, fact.kind.read(_texts(value))

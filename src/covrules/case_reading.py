@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from covrules.declaring import make, names_in
+from covrules.declaring import Fact, make, names_in, problem_with
 from covrules.errors import MAX_PROBLEMS, FactError, Problem, did_you_mean
 from covrules.facts import FACTS, GROUPS, OWN, Case
-from covrules.kinds import describe
+from covrules.kinds import Unfit, describe
 
 _NAME = re.compile(r"[a-z][a-z_]{0,39}(\.[a-z][a-z_]{0,39})?")
 
@@ -34,6 +34,35 @@ def unknown_fact(name: object, within: str | None = None, **place: Any) -> Probl
         near = did_you_mean(path, FACTS) if "." in name else did_you_mean(name, known) or did_you_mean(path, FACTS)
         hint = near or f"the names are: {', '.join(known)}"
     return Problem(path=path, message=f"there is no such {what}", hint=hint, **place)
+
+
+def own_values(own: Mapping[str, Any], declares: Mapping[str, Fact]) -> dict[str, Any]:
+    """Return the own facts of a case by name, each as its kind has it; raises FactError."""
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for name, value in own.items():
+        fact = declares.get(f"{OWN}.{name}")
+        if len(problems) == MAX_PROBLEMS:
+            break
+        if fact is None:
+            problems.append(undeclared(name, declares))
+            continue
+        try:
+            values[name] = fact.kind.parse(value)
+        except Unfit as unfit:
+            problems.append(problem_with(fact.path, fact.kind, unfit))
+    if problems:
+        raise FactError(problems)
+    return values
+
+
+def undeclared(name: object, declares: Mapping[str, Fact], **place: Any) -> Problem:
+    """Return the problem of an own fact that a ruleset does not declare; its name is repeated if it looks like one."""
+    names = [fact.name for fact in declares.values()]
+    known = f"those are: {', '.join(names)}" if names else "it has none"
+    hint = (did_you_mean(name, names) if isinstance(name, str) else None) or known
+    message = "there is no such fact of the ruleset's own"
+    return Problem(path=f"{OWN}.{name}" if looks_like_a_name(name) else OWN, message=message, hint=hint, **place)
 
 
 def _names(within: str | None) -> list[str]:

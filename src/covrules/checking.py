@@ -72,8 +72,10 @@ def _notes(ruleset: Ruleset) -> Iterator[str]:
     cited = {source for sources in cites for source in sources}
     for source in ruleset.sources:
         if source not in cited:
-            yield f"the source {source.id} is cited by no rule"
+            yield f"the source {source.id} is cited by nothing"
     for rule in rules:
+        if rule.waives is not None and not ruleset.waived_by(rule):
+            yield f"{rule.id} waives nothing"
         if rule.decides and rule.because is None:
             yield f"{rule.id} has no because: a denial by it would give no reason"
         if rule.decides and rule.layer != "clinic" and not rule.denial:

@@ -1,5 +1,6 @@
 """The command line, one function a verb."""
 
+import datetime as dt
 import json
 import sys
 from collections.abc import Callable
@@ -10,15 +11,16 @@ import click
 
 from covrules import __version__
 from covrules.api import ENGINES, evaluate, load
-from covrules.case_files import read_case
+from covrules.case_files import read_case, visit_date
 from covrules.checking import Report, check
 from covrules.errors import CovrulesError, EngineDisagreement, EngineUnavailable, Problem
-from covrules.facts import Case
 from covrules.library import read, read_file, shipped
 from covrules.rule import STAGES
 from covrules.showing import ruleset_to_text
 from covrules.verdicts import Verdict
 from covrules.yaml_nodes import MAX_BYTES
+
+_DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,10 +45,12 @@ def main() -> None:
 )
 @click.option("--engine", type=click.Choice(ENGINES), default="checked", show_default=True, help="How to decide.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
-@click.option("--as-of", metavar="DATE", help="The day that chooses versions and values, if the visit has no date.")
+@click.option(
+    "--as-of", type=_DAY, metavar="DATE", help="The day that chooses versions and values, if the visit has no date."
+)
 @click.option("--fail-unless", type=click.Choice(["covered"]), help="Exit with 1 unless the visit is covered.")
 def evaluate_command(
-    case: str, ruleset: str, stage: Any, engine: str, form: str, as_of: str | None, fail_unless: str | None
+    case: str, ruleset: str, stage: Any, engine: str, form: str, as_of: dt.datetime | None, fail_unless: str | None
 ) -> None:
     """Say whether CASE is covered, how many units, why, and what to ask.
 
@@ -55,9 +59,10 @@ def evaluate_command(
     """
 
     def decide() -> Verdict:
-        facts = _case(case)
-        rules = load(ruleset, on=facts.visit.date or as_of)
-        return evaluate(rules, facts, stage=stage, engine=engine, as_of=as_of)
+        data, name = _read(case)
+        day = as_of.date() if as_of else None
+        rules = load(ruleset, on=visit_date(data, name) or day)
+        return evaluate(rules, read_case(data, name, rules.declares), stage=stage, engine=engine, as_of=day)
 
     verdict = _usable(decide)
     _print(verdict, form)
@@ -65,10 +70,10 @@ def evaluate_command(
         sys.exit(1)
 
 
-def _case(argument: str) -> Case:
+def _read(argument: str) -> tuple[bytes, str]:
     if argument == "-":
-        return read_case(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
-    return read_case(read_file(argument), argument)
+        return sys.stdin.buffer.read(MAX_BYTES + 1), "standard input"
+    return read_file(argument), argument
 
 
 def _print(verdict: Verdict, form: str) -> None:
@@ -112,7 +117,7 @@ def _files(argument: str) -> list[str | Path]:
     folder = Path(argument)
     if not folder.is_dir():
         return [folder if folder.is_file() else argument]
-    files: list[str | Path] = [*sorted(folder.rglob("*.yaml"))]
+    files: list[str | Path] = [*filter(Path.is_file, sorted(folder.rglob("*.yaml")))]
     if not files:
         raise click.UsageError(f"{argument} holds no ruleset: there is no .yaml file in it")
     return files
@@ -143,10 +148,10 @@ def list_command() -> None:
 
 @main.command("show")
 @click.argument("ruleset", metavar="ID|PATH")
-@click.option("--on", metavar="DATE", help="Of several versions, show the one in force on this day.")
-def show_command(ruleset: str, on: str | None) -> None:
+@click.option("--on", type=_DAY, metavar="DATE", help="Of several versions, show the one in force on this day.")
+def show_command(ruleset: str, on: dt.datetime | None) -> None:
     """Say a whole ruleset in plain words: every rule, where it comes from, and what replaced, waived or disabled it."""
-    click.echo(ruleset_to_text(_usable(lambda: load(ruleset, on=on))))
+    click.echo(ruleset_to_text(_usable(lambda: load(ruleset, on=on.date() if on else None))))
 
 
 def _usable(make: Callable[[], Any]) -> Any:

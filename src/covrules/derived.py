@@ -95,11 +95,3 @@ def value_of(case: Case, fact: Fact) -> Any:
     if value is None and fact.derived_from:
         return derivation(fact)(*[case.get(source) for source in fact.derived_from])
     return value
-
-
-def unknown_of(case: Case, fact: Fact) -> tuple[str, ...]:
-    """Return the facts to ask for where this one is unknown: itself, or what it is derived from."""
-    if value_of(case, fact) is not None:
-        return ()
-    sources = fact.derived_from or (fact.path,)
-    return tuple(source for source in sources if case.get(source) is None)

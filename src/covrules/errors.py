@@ -38,14 +38,14 @@ class Problem:
         if self.line is not None:
             place += [str(self.line), str(self.column)]
         head = ":".join(place)
-        subject = f"{self.path}: {self.message}" if self.path else self.message
+        subject = _one_line(f"{self.path}: {self.message}" if self.path else self.message)
         lines = [f"{head}: {subject}" if head else subject]
         if self.source and self.line is not None and self.column is not None:
             lines += _underlined(self.source, self.line, self.column)
         if self.expected:
-            lines.append(f"    expected {self.expected}")
+            lines.append(f"    expected {_one_line(self.expected)}")
         if self.hint:
-            lines.append(f"    {self.hint}")
+            lines.append(f"    {_one_line(self.hint)}")
         return "\n".join(lines)
 
 
@@ -106,6 +106,10 @@ def printable(text: str, limit: int = 60) -> str:
     shown = (" " if ch.isspace() else ch for ch in text[: limit + 1])
     clean = "".join(ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in shown)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def _one_line(text: str) -> str:
+    return printable(text, len(text))
 
 
 def one_of(words: Sequence[str]) -> str:

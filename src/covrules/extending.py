@@ -7,7 +7,7 @@ import attrs
 
 from covrules.declaring import Fact
 from covrules.rule import LAYERS, Disabled, Rule
-from covrules.rulesets import EVER, Fixed, Period, Ruleset, Version
+from covrules.rulesets import EVER, Fixed, Period, Ruleset
 
 Entry = TypeVar("Entry", Rule | Disabled, Fixed, Fact)
 
@@ -16,41 +16,46 @@ Entry = TypeVar("Entry", Rule | Disabled, Fixed, Fact)
 class Inheritance:
     """The rules by id in order (those left out included), the facts fixed and declared, the days all are in force."""
 
+    parents: list[Ruleset] = attrs.field(factory=list)
     rules: dict[str, Rule | Disabled] = attrs.field(factory=dict)
     fixed: dict[str, Fixed] = attrs.field(factory=dict)
     declares: dict[str, Fact] = attrs.field(factory=dict)
-    effective: Period | None = EVER
-    versions: dict[Version, None] = attrs.field(factory=dict)
+    effective: Period = EVER
 
-    def add(self, parent: Ruleset) -> list[str]:
-        """Take over from one more ruleset; return what it says otherwise than those before, and keep that out."""
-        entries: dict[str, Rule | Disabled] = {rule.id: rule for rule in parent.rules}
-        entries |= {left_out.rule.id: left_out for left_out in parent.disabled}
-        differing = _join(self.rules, entries, parent)
-        differing += _join(self.fixed, dict(parent.fixed), parent)
-        differing += _join(self.declares, dict(parent.declares), parent)
-        self.versions |= dict.fromkeys(parent.versions)
-        if self.effective is not None:
-            self.effective = self.effective.meet(parent.effective)
-        return differing
+    def settle(self) -> list[tuple[str, str]]:
+        """Take over from all parents; return what they say differently, each with the id of the later one."""
+        entries: list[dict[str, Rule | Disabled]] = [
+            {rule.id: rule for rule in parent.rules} | {left.rule.id: left for left in parent.disabled}
+            for parent in self.parents
+        ]
+        self.rules, differing = _joined(self.parents, entries)
+        self.fixed, more = _joined(self.parents, [dict(parent.fixed) for parent in self.parents])
+        self.declares, last = _joined(self.parents, [dict(parent.declares) for parent in self.parents])
+        return [*differing, *more, *last]
 
 
-def _join(known: dict[str, Entry], more: dict[str, Entry], parent: Ruleset) -> list[str]:
-    differing = []
-    for name, entry in more.items():
-        chosen = _later(known[name], entry) if name in known else entry
+def _joined(parents: list[Ruleset], entries: list[dict[str, Entry]]) -> tuple[dict[str, Entry], list[tuple[str, str]]]:
+    joined, differing = {}, []
+    for name in dict.fromkeys(name for each in entries for name in each):
+        written = [(parent, each[name]) for parent, each in zip(parents, entries, strict=True) if name in each]
+        chosen = _chosen([entry for _, entry in written])
         if chosen is None:
-            differing.append(f"{parent.id} and {_writer(known[name])} {_deed(known[name], entry)} {name} differently")
-        else:
-            known[name] = chosen
-    return differing
+            (first, one), *others = written
+            parent, other = next((parent, entry) for parent, entry in others if entry != one)
+            said = f"{first.id} and {parent.id} {_deed(one, other)} {name} differently{_places(one, other)}"
+            differing.append((parent.id, said))
+        joined[name] = chosen or written[0][1]
+    return joined, differing
 
 
-def _later(one: Entry, other: Entry) -> Entry | None:
-    """Return the entry that knew of the other; None where neither did and they differ."""
-    if one == other or any(older == other for older in _older(one)):
-        return one
-    return other if any(older == one for older in _older(other)) else None
+def _chosen(entries: list[Entry]) -> Entry | None:
+    """Return the entry that stands in the place of all others; None where two differ and neither knew of the other."""
+    for entry in entries:
+        same = [other for other in entries if other == entry]
+        replaced = [older for other in same for older in _older(other)]
+        if all(other == entry or other in replaced for other in entries):
+            return max(same, key=lambda each: len(list(_older(each))))
+    return None
 
 
 def _older(entry: Rule | Disabled | Fixed | Fact | None) -> Iterator[Rule | Disabled | Fixed]:
@@ -60,13 +65,14 @@ def _older(entry: Rule | Disabled | Fixed | Fact | None) -> Iterator[Rule | Disa
             yield entry
 
 
-def _writer(entry: Rule | Disabled | Fixed | Fact) -> str:
-    return "another that is extended" if isinstance(entry, Fact) else entry.origin
-
-
 def _deed(*entries: Rule | Disabled | Fixed | Fact) -> str:
     kinds = {type(entry) for entry in entries}
     return "fix" if Fixed in kinds else "declare" if Fact in kinds else "treat" if Disabled in kinds else "define"
+
+
+def _places(*entries: Rule | Disabled | Fixed | Fact) -> str:
+    places = [str(entry.place) for entry in entries if not isinstance(entry, Fact)]
+    return f" ({' and '.join(places)})" if places else ""
 
 
 def may_replace(rule: Rule, old: Rule) -> bool:

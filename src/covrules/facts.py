@@ -490,8 +490,12 @@ class Case:
         return f"Case({', '.join(f'{name}={group!r}' for name, group in groups if group != type(group)())})"
 
     def get(self, path: str) -> Any:
-        """Return the value given for a fact, or None where it is unknown. Nothing is derived."""
-        return _GETTERS[path](self) if path in _GETTERS else self.own.get(path.removeprefix(f"{OWN}."))
+        """Return the value given for a fact, or None where it is unknown. Nothing is derived.
+
+        Raises KeyError for what is no fact's path.
+        """
+        group, _, name = path.partition(".")
+        return self.own.get(name) if group == OWN else _GETTERS[path](self)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Return what is known as nested plain values; `case_from_dict` reads them back."""

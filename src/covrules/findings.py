@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from covrules.conditions import Ref
+from covrules.conditions import AllOf, Not, Ref
 from covrules.facts import Case
 from covrules.kinds import Kind
 from covrules.rule import REQUESTED, Denial, Layer, Rule, Source, Status
@@ -100,6 +100,14 @@ class Findings:
         ]
 
 
+def findings_of(ruleset: Ruleset) -> Findings:
+    """Return what is prepared for the findings of all verdicts by these rules, made when the first are read."""
+    prepared: Findings | None = ruleset.made.get(Findings)
+    if prepared is None:
+        prepared = ruleset.made[Findings] = Findings(ruleset)
+    return prepared
+
+
 def _maker(ruleset: Ruleset) -> Callable[[Case, tuple[Status, ...]], tuple[dict[str, Any], tuple[Finding, ...]]]:
     """Return the function that makes the findings on a case of what was decided, after the values of the facts."""
     facts = with_sources(ruleset.facts, ruleset.vocabulary)
@@ -141,15 +149,19 @@ _TELLING: Final = frozenset[Status]({"unmet", "capped", "waived", "unknown"})
 def _weighing(ruleset: Ruleset, rule: Rule, write: Writer) -> Weighing:
     """Return what weighs the conditions of a rule, and of its waivers, in the order in which facts are asked for."""
     weighing = Weighing(write)
-    for each in (rule, *ruleset.waivers(rule)):
-        for condition in (each.applies, each.requires):
-            if condition is not None:
-                weighing.of(condition)
-        if each.caps is not None and each.demand is not None:
-            limit = (each.caps.limit.path,) if isinstance(each.caps.limit, Ref) else ()
-            weighing.of_forms(each.demand, (*limit, *each.caps.less, REQUESTED))
-        if each.unless is not None:
-            weighing.of(each.unless)
+    for condition in (rule.applies, rule.requires):
+        if condition is not None:
+            weighing.of(condition)
+    if rule.caps is not None and rule.demand is not None:
+        limit = (rule.caps.limit.path,) if isinstance(rule.caps.limit, Ref) else ()
+        weighing.of_forms(rule.demand, (*limit, *rule.caps.less, REQUESTED))
+    if rule.unless is not None:
+        weighing.of(rule.unless)
+    for waiver in ruleset.waivers(rule):
+        parts = [waiver.applies] if waiver.applies else []
+        parts += [Not(waiver.unless)] if waiver.unless else []
+        if parts:
+            weighing.of(AllOf(tuple(parts)))  # of a waiver that certainly excuses nothing, nothing is missing
     return weighing
 
 

@@ -85,16 +85,6 @@ NO_CODE: Final = "none"
 _WORDS: Final = {"open": OPEN, "never": NEVER}
 
 
-@attrs.frozen
-class Written:
-    """What a file has for a fact whose kind is known only later, a text or texts, and where it stands."""
-
-    text: str | tuple[str, ...]
-    file: str
-    line: int
-    column: int
-
-
 class Unfit(Exception):
     """A value its kind does not take; says what was found (never the value) and, if clear, the right word.
 
@@ -125,8 +115,6 @@ def plain(value: Any) -> Any:
         return str(value)
     if value is ANY:
         return "any"
-    if isinstance(value, Written):
-        return plain(value.text)
     if isinstance(value, (list, tuple, set, frozenset)):
         elements = [plain(element) for element in value]
         return elements if isinstance(value, (list, tuple)) else sorted(elements, key=str)
@@ -380,7 +368,9 @@ class Enum(Kind):
 
     @property
     def expected(self) -> str:
-        return one_of(self.values) if len(self.values) <= 20 else f"a body site ({', '.join(self.values[:8])}, ...)"
+        if len(self.values) <= 20:
+            return one_of(self.values)
+        return f"a {'body site' if self.values is BODY_SITES else 'word'} ({', '.join(self.values[:8])}, ...)"
 
     @property
     def low(self) -> str | None:
@@ -399,7 +389,7 @@ class Enum(Kind):
         return value
 
     def words(self, value: Any) -> str:
-        base, _, side = value.rpartition("-")
+        base, _, side = value.rpartition("-") if self.values is BODY_SITES else ("", "", "")
         return f"{side} {base.replace('-', ' ')}" if side in ("left", "right") else value.replace("-", " ")
 
 
@@ -515,12 +505,14 @@ def kind_of(type_: str, values: tuple[str, ...] | None = None, system: str | Non
     if element not in (_IN_SETS if element != type_ else _TYPES):
         many = f"set of {one_of(_IN_SETS)}, to which may be added or any"
         raise Unfit(f"there is no type {printable(type_)}", one_of([*_TYPES, "days", many]))
-    if (values is not None) is not element.endswith("enum"):
-        raise Unfit("values stand with an enum, and with nothing else", "values: [...] for an enum alone")
-    if (system is not None) is not element.startswith("code"):
-        raise Unfit("system stands with a code, and with nothing else", "system: ... for a code alone")
-    if values == ():
-        raise Unfit("values has no words", "at least one word")
+    if not values and element.endswith("enum"):
+        raise Unfit("an enum without values", "values: [...], at least one word")
+    if values is not None and not element.endswith("enum"):
+        raise Unfit("values, and no enum", "values for an enum alone")
+    if system is None and element.startswith("code"):
+        raise Unfit("a code without its system", f"system: {one_of([*_CODES])}")
+    if system is not None and not element.startswith("code"):
+        raise Unfit("a system, and no code", "system for a code alone")
     if system is not None and system not in _CODES:
         raise Unfit(f"there is no system {printable(system)}", one_of([*_CODES]))
     if values is not None:

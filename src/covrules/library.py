@@ -1,21 +1,25 @@
 """Rulesets found by id: in the folder of a file or among those shipped, and of several versions the one in force."""
 
+import codecs
 import datetime as dt
 import os
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import attrs
 
 from covrules import yaml_nodes
-from covrules.errors import Problem, RulesetError, did_you_mean
+from covrules.errors import Problem, RulesetError, did_you_mean, printable
 from covrules.kinds import Date, Unfit
 from covrules.loading import NotFound, nodes, read_ruleset
 from covrules.rulesets import EVER, Period, Ruleset, Version
 from covrules.yaml_nodes import MAX_BYTES, Mapping, Node, Scalar, Sequence
+
+Files = dict[str, tuple["File", ...]]
+"""Files by the id of the ruleset in them, one for each version."""
 
 _MOST_STEPS: Final = 20
 """How many rulesets may lie between the first and the last of a line of extending ones."""
@@ -34,6 +38,11 @@ class File:
         return _id(self.data) or Path(self.name).stem
 
     @property
+    def sure(self) -> bool:
+        """Whether it says itself that it is a ruleset, and which."""
+        return _id(self.data) is not None and _is_ruleset(self.data)
+
+    @property
     def head(self) -> "Head":
         """What has to be known of it before it is read as a whole, which then tells what is wrong in it."""
         return _head(self)
@@ -49,10 +58,20 @@ class Head:
 
 @lru_cache(maxsize=1024)
 def _id(data: bytes) -> str | None:
+    return _said(data, "id")
+
+
+@lru_cache(maxsize=1024)
+def _is_ruleset(data: bytes) -> bool:
+    return (_said(data, "schema") or "").startswith("covrules/")
+
+
+def _said(data: bytes, key: str) -> str | None:
     try:
-        return yaml_nodes.peek(yaml_nodes.decode(data, ""), "id")
+        text = yaml_nodes.peek(yaml_nodes.decode(data, ""), key)
     except yaml_nodes.Unreadable:
         return None
+    return None if text is None else printable(text)
 
 
 @lru_cache(maxsize=256)
@@ -79,7 +98,7 @@ def _items(node: Node | None) -> list[tuple[Scalar, Node]]:
 
 
 def _texts(node: Node | None) -> tuple[str, ...]:
-    return (node.text,) if isinstance(node, Scalar) else ()
+    return (printable(node.text),) if isinstance(node, Scalar) else ()
 
 
 def _day(node: Node) -> dt.date | None:
@@ -107,29 +126,36 @@ def rules_folder() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "rules"
 
 
-def shipped() -> dict[str, tuple[File, ...]]:
+def shipped() -> Files:
     """Return the files of every shipped ruleset by its id, one for each version."""
     folder = rules_folder()
     paths = sorted(folder.rglob("*.yaml"), key=lambda path: (len(path.parts), path))
     return _by_id(File(read_file(path), f"rules/{path.relative_to(folder).as_posix()}") for path in paths)
 
 
-def beside(path: Path) -> dict[str, tuple[File, ...]]:
+def beside(path: Path) -> Files:
     """Return the rulesets in the folder of a file, by id."""
     files = []
-    for each in sorted(path.parent.glob("*.yaml")):
+    for each in filter(Path.is_file, sorted(path.parent.glob("*.yaml"))):
         try:
-            files.append(File(read_file(each), str(each)))
+            files.append(File(read_file(each), shown(each)))
         except RulesetError:
-            continue  # a folder of that name, say; whatever needs it as a ruleset finds it missing
+            continue  # whatever needs it finds it missing, and says so
     return _by_id(files)
 
 
-def _by_id(files: Iterable[File]) -> dict[str, tuple[File, ...]]:
-    found: dict[str, tuple[File, ...]] = {}
+def shown(path: str | os.PathLike[str]) -> str:
+    """Return what errors and findings call a file: its path, without what could steer a terminal."""
+    name = os.fsdecode(path)
+    return printable(name, len(name))
+
+
+def _by_id(files: Iterable[File]) -> Files:
+    """Return the files by id; what does not say that it is a ruleset counts only where no other has that id."""
+    found: Files = {}
     for file in files:
         found[file.id] = (*found.get(file.id, ()), file)
-    return found
+    return {id: tuple(file for file in each if file.sure) or each for id, each in found.items()}
 
 
 def choose(id: str, files: tuple[File, ...], on: dt.date | None, period: Period = EVER) -> File:
@@ -137,67 +163,85 @@ def choose(id: str, files: tuple[File, ...], on: dt.date | None, period: Period 
     versions = sorted(files, key=lambda file: file.head.version.period.since or dt.date.min)
     for one, other in pairwise(versions):
         if one.head.version.period.meet(other.head.version.period):
-            raise NotFound(
-                f"{one.name} and {other.name} are both {id}, in force on the same days",
-                "let one end before, or give it another id",
-            )
-    fitting = [file for file in versions if file.head.version.period.meet(period)]
-    if on is not None:
+            both = f"{one.name} and {other.name} are both {id}, in force on the same days"
+            raise NotFound(both, "let one end before, or give it another id")
+    if on is None:
+        fitting = [file for file in versions if file.head.version.period.meet(period)]
+    else:
         fitting = [file for file in versions if file.head.version.period.holds(on)]
-    if not fitting:
-        when = period if on is None else "on that day"
-        said = ", ".join(str(file.head.version) for file in versions)
-        raise NotFound(f"no version of {id} is in force {when}", f"versions there are: {said}")
-    return fitting[-1]
+    return fitting[-1] if fitting else not_in_force(id, versions, f"in force {period}" if on is None else None)
 
 
-def read(first: File, around: dict[str, tuple[File, ...]], on: dt.date | None) -> Ruleset:
+def not_in_force(id: str, files: Iterable[File], when: str | None) -> NoReturn:
+    """Raise NotFound, saying which versions there are."""
+    said = ", ".join(str(file.head.version) for file in files)
+    raise NotFound(f"no version of {id} is {when or 'in force on that day'}", f"versions there are: {said}")
+
+
+def read(first: File, around: Files, on: dt.date | None) -> Ruleset:
     """Return the ruleset of a file; what it extends is looked for among those around it and among those shipped.
 
     Raises RulesetError listing everything wrong in any of them.
     """
     known = shipped()
     for id, files in around.items():
-        known[id] = _different((*files, *known.get(id, ())))
-    needed: dict[str, tuple[File, ...]] = {}
-    _gather(first, known, needed)
-    return _read(first, tuple(needed.items()), around.get(first.id, (first,)), on)
+        known[id] = _different((*files, *[file for file in known.get(id, ()) if file.sure]))
+    needed = {id: known[id] for id in _extended(first, known)}
+    siblings = _different((first, *around.get(first.id, ())))
+    return _read(first, tuple(needed.items()), siblings, tuple(known), on)
 
 
 def _different(files: tuple[File, ...]) -> tuple[File, ...]:
     """Return the files without those that hold the same as one before: a shipped one may be met in its own folder."""
-    return tuple({file.data: file for file in reversed(files)}.values())[::-1]
+    by_content = {file.data.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n"): file for file in reversed(files)}
+    return tuple(by_content.values())[::-1]
 
 
-def _gather(file: File, known: dict[str, tuple[File, ...]], needed: dict[str, tuple[File, ...]]) -> None:
-    """Add the files of all that a file extends, and of what they extend."""
-    for id in file.head.extends:
-        if id in known and id not in needed:
-            needed[id] = known[id]
-            for each in known[id]:
-                _gather(each, known, needed)
+def _extended(first: File, known: Files) -> dict[str, None]:
+    """Return the ids of all that a file extends, and of what these extend."""
+    found: dict[str, None] = {}
+    waiting = [first]
+    while waiting:
+        for id in waiting.pop().head.extends:
+            if id in known and id not in found:
+                found[id] = None
+                waiting += known[id]
+    return found
 
 
 @lru_cache(maxsize=64)
 def _read(
-    first: File, needed: tuple[tuple[str, tuple[File, ...]], ...], siblings: tuple[File, ...], on: dt.date | None
+    first: File,
+    needed: tuple[tuple[str, tuple[File, ...]], ...],
+    siblings: tuple[File, ...],
+    known: tuple[str, ...],
+    on: dt.date | None,
 ) -> Ruleset:
     files = dict(needed)
+    made: dict[tuple[File, Period], Ruleset] = {}
 
-    def resolved(file: File, trail: tuple[str, ...]) -> Ruleset:
+    def resolved(file: File, trail: tuple[str, ...], within: Period) -> Ruleset:
         def find(id: str, period: Period) -> Ruleset:
             if id in trail:
                 raise NotFound(f"{' extends '.join([*trail[trail.index(id) :], id])}", "leave one of them out")
             if len(trail) == _MOST_STEPS:
                 raise NotFound(f"more than {_MOST_STEPS} rulesets extend one another", "join some of them")
             if id not in files:
-                near = did_you_mean(id, shipped())
+                near = did_you_mean(id, known)
                 place = "it is neither shipped nor in the folder of this file"
                 raise NotFound(f"there is no ruleset {id}", near or place)
-            return resolved(choose(id, files[id], on, period), (*trail, id))
+            days = within.meet(period) or period
+            chosen = choose(id, files[id], on, days)
+            if (chosen, days) not in made:
+                made[chosen, days] = resolved(chosen, (*trail, id), days)
+            return made[chosen, days]
 
+        for id in _extended(file, files):
+            if len(files[id]) == 1:
+                # What there is no choice of bounds the choice of what it is extended with.
+                within = within.meet(files[id][0].head.version.period) or within
         versions = [each.head.version for each in (siblings if file is first else files[file.id])]
         dated = any(version.period != EVER for version in versions)
         return read_ruleset(file.data, file.name, find, tuple(versions) if dated else ())
 
-    return resolved(first, (first.id,))
+    return resolved(first, (first.id,), EVER)

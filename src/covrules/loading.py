@@ -115,13 +115,15 @@ class _RulesetReader(RuleReader):
             version=version or "",
             status=status or "illustrative",
             rules=tuple(entry for entry in entries.values() if isinstance(entry, Rule)),
-            effective=period.meet(self.inherited.effective or EVER) or period,
+            effective=period.meet(self.inherited.effective) or period,
             fixed=self.inherited.fixed | fixed,
             declares={path: fact for path, fact in self.vocabulary.items() if path not in FACTS},
             extends=extends,
             disabled=tuple(entry for entry in entries.values() if isinstance(entry, Disabled)),
             sources=tuple((self.sources or {}).values()),
-            versions=tuple(dict.fromkeys([*versions, *self.inherited.versions])),
+            versions=tuple(
+                dict.fromkeys([*versions, *[v for parent in self.inherited.parents for v in parent.versions]])
+            ),
             place=Place(self.file, node.line),
         )
 
@@ -157,11 +159,15 @@ class _RulesetReader(RuleReader):
             else:
                 ids[id_] = item
                 self.extend(item, id_, period)
+        for id_, differing in self.inherited.settle():
+            self.fail(ids[id_], differing, hint="extend one of them alone, or have one of them extend the other")
+        self.vocabulary |= self.inherited.declares
         return tuple(ids)
 
     def extend(self, node: Node, id_: str, period: Period) -> None:
+        within = period.meet(self.inherited.effective) or EVER
         try:
-            parent = self.find(id_, period)
+            parent = self.find(id_, within)
         except NotFound as missing:
             self.orphaned = True
             self.fail(node, missing.message, hint=missing.hint)
@@ -170,13 +176,12 @@ class _RulesetReader(RuleReader):
             self.orphaned = True
             self.problems_of_parents += error.problems
             return
-        for differing in self.inherited.add(parent):
-            self.fail(node, differing, hint="extend one of them alone, or have one of them extend the other")
-        self.vocabulary |= self.inherited.declares
-        if self.inherited.effective is None or period.meet(self.inherited.effective) is None:
-            message = f"{id_} is in force {parent.effective}, on no day together with the others"
-            self.fail(node, message, hint="see effective in each")
-            self.inherited.effective = None
+        effective = within.meet(parent.effective)
+        if effective is None:
+            message = f"{id_} is in force {parent.effective}, and what it is extended with {within}"
+            self.fail(node, message, hint="let them share some days")
+        self.inherited.parents.append(parent)
+        self.inherited.effective = effective or EVER
 
     def replaced(self, rules: tuple[Rule, ...]) -> dict[str, Rule | Disabled]:
         """Return what is inherited with the rules written here, each in the place of one of the same id."""

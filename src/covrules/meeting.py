@@ -1,16 +1,13 @@
 """A case as a ruleset meets it: in force on the day, its own facts checked, what the plan fixes filled in."""
 
 import datetime as dt
-from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import attrs
 
-from covrules.case_reading import looks_like_a_name
-from covrules.declaring import problem_with
-from covrules.errors import FactError, Problem, did_you_mean
+from covrules.case_reading import own_values
+from covrules.errors import FactError, Problem
 from covrules.facts import OWN, Case, Own
-from covrules.kinds import Unfit, Written
 from covrules.rulesets import Ruleset
 
 T = TypeVar("T", bound=attrs.AttrsInstance)
@@ -26,8 +23,8 @@ def meet(ruleset: Ruleset, case: Case, day: dt.date | None) -> Case:
         _in_force(ruleset, day)
     if not (ruleset.fixed or case.own):
         return case
+    own = own_values(case.own, ruleset.declares) if case.own else {}
     problems: list[Problem] = []
-    own = dict(_own(ruleset, case, problems))
     fixed = ruleset.fixed_on(day)
     groups: dict[str, dict[str, Any]] = {}
     for path, value in fixed.items():
@@ -62,7 +59,7 @@ def _in_force(ruleset: Ruleset, day: dt.date | None) -> None:
             )
         ])  # fmt: skip
     if not ruleset.effective.holds(day):
-        versions = ", ".join(map(str, ruleset.versions))
+        versions = ", ".join(map(str, ruleset.versions)) or "this one alone"
         raise FactError([
             Problem(
                 path="visit.date",
@@ -71,35 +68,6 @@ def _in_force(ruleset: Ruleset, day: dt.date | None) -> None:
                 hint=f"versions there are: {versions}; covrules.load(id, on=day) chooses the one of a day",
             )
         ])  # fmt: skip
-
-
-def _own(ruleset: Ruleset, case: Case, problems: list[Problem]) -> Iterator[tuple[str, Any]]:
-    for name, value in case.own.items():
-        fact = ruleset.declares.get(f"{OWN}.{name}")
-        if fact is None:
-            problems.append(_undeclared(ruleset, name))
-            continue
-        try:
-            yield name, fact.kind.read(_text(value)) if isinstance(value, Written) else fact.kind.parse(value)
-        except Unfit as unfit:
-            problems.append(problem_with(fact.path, fact.kind, unfit, **_place(value)))
-
-
-def _text(value: Written) -> str | list[str]:
-    return value.text if isinstance(value.text, str) else list(value.text)
-
-
-def _place(value: object) -> dict[str, Any]:
-    return {"file": value.file, "line": value.line, "column": value.column} if isinstance(value, Written) else {}
-
-
-def _undeclared(ruleset: Ruleset, name: object) -> Problem:
-    names = [fact.name for fact in ruleset.declares.values()]
-    known = f"those are: {', '.join(names)}" if names else "it has none"
-    if not isinstance(name, str) or not looks_like_a_name(name):
-        return Problem(path=OWN, message=f"a name that is no fact of {ruleset.id}'s own", hint=known)
-    hint = did_you_mean(name, names) or known
-    return Problem(path=f"{OWN}.{name}", message=f"there is no such fact of {ruleset.id}'s own", hint=hint)
 
 
 def _contradiction(ruleset: Ruleset, path: str) -> Problem:

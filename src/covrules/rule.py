@@ -45,7 +45,7 @@ class Place:
 class Source:
     """What was read: a document, where in it, where it can be had and when it was read."""
 
-    id: str
+    id: str = attrs.field(eq=False)
     title: str
     section: str | None = None
     url: str | None = None
@@ -155,8 +155,8 @@ class Rule:
     because: Template | None = None
     remedy: Remedy | None = None
     denial: tuple[Denial, ...] = ()
-    cites: tuple[Source, ...] = ()
-    examples: tuple[Example, ...] = ()
+    cites: tuple[Source, ...] = attrs.field(default=(), eq=False)
+    examples: tuple[Example, ...] = attrs.field(default=(), eq=False)
     place: Place = attrs.field(eq=False)
     origin: str = attrs.field(default="", eq=False)
     replaces: "Rule | Disabled | None" = attrs.field(default=None, eq=False, repr=False)

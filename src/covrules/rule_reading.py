@@ -103,10 +103,7 @@ class RuleReader(FactReader):
     def waives(self, node: Node, waiver: str) -> tuple[str, ...]:
         """Return the ids a waiver names."""
         ids: dict[str, None] = {}
-        items = self.sequence(node, "waives", "a list of ids of rules")
-        if isinstance(node, Sequence) and not items:
-            self.fail(node, "waives is empty", "at least one id of a rule")
-        for item in items:
+        for item in self.sequence(node, "waives", "a list of ids of rules"):
             id_ = self.text(item, "a rule's id", ID, "the id of a rule")
             if id_ in ids:
                 self.fail(item, f"{id_} comes twice", hint="leave one of them out")

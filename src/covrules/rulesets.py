@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from operator import itemgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import attrs
@@ -20,7 +21,6 @@ from covrules.lowering import Forms, conjunction, disjunction
 
 if TYPE_CHECKING:
     from covrules.facts import Case
-    from covrules.findings import Findings
     from covrules.verdicts import Verdict
 
 from covrules.rule import REQUESTED, Disabled, Place, Rule, Source, Stage
@@ -85,7 +85,7 @@ class Fixed:
 
     fact: Fact
     values: tuple[tuple[dt.date | None, Any], ...]
-    cites: tuple[Source, ...]
+    cites: tuple[Source, ...] = attrs.field(eq=False)
     place: Place = attrs.field(eq=False)
     origin: str = attrs.field(eq=False)
     replaces: "Fixed | None" = attrs.field(default=None, eq=False, repr=False)
@@ -94,6 +94,10 @@ class Fixed:
         """Return the value on a day; None before the first. Without a day, only what holds on every day."""
         known = [value for since, value in self.values if since is None or (day is not None and since <= day)]
         return known[-1] if known else None
+
+
+def _unchanging(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(values))
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -112,15 +116,15 @@ class Ruleset:
     version: str
     rules: tuple[Rule, ...]
     effective: Period = EVER
-    fixed: Mapping[str, Fixed] = attrs.field(factory=dict)
-    declares: Mapping[str, Fact] = attrs.field(factory=dict)
+    fixed: Mapping[str, Fixed] = attrs.field(factory=dict, converter=_unchanging)
+    declares: Mapping[str, Fact] = attrs.field(factory=dict, converter=_unchanging)
     extends: tuple[str, ...] = ()
     disabled: tuple[Disabled, ...] = ()
     sources: tuple[Source, ...] = ()
     versions: tuple[Version, ...] = ()
     place: Place
-    deciders: dict[tuple[str, str], Any] = attrs.field(factory=dict, init=False, repr=False)
-    """What `covrules.api` has compiled of it, by stage and engine; it lives and dies with the ruleset."""
+    made: dict[Any, Any] = attrs.field(factory=dict, init=False, repr=False)
+    """What others make of it once and use again: engines, what prepares its findings. It lives and dies with it."""
 
     def __eq__(self, other: object) -> bool:
         return self.digest == other.digest if isinstance(other, Ruleset) else NotImplemented
@@ -130,6 +134,7 @@ class Ruleset:
 
     def __reduce__(self) -> tuple[Any, ...]:
         given = {field.name: getattr(self, field.name) for field in attrs.fields(Ruleset) if field.init}
+        given |= {name: dict(value) for name, value in given.items() if isinstance(value, MappingProxyType)}
         return partial(Ruleset, **given), ()
 
     def rule(self, id: str) -> Rule:
@@ -139,6 +144,10 @@ class Ruleset:
     def waivers(self, rule: Rule) -> tuple[Rule, ...]:
         """Return the waivers that name a rule."""
         return self._waivers.get(rule.id, ())
+
+    def waived_by(self, waiver: Rule) -> tuple[Rule, ...]:
+        """Return the rules that a waiver names; those that were disabled are none any more."""
+        return tuple(self._by_id[id] for id in waiver.waives or () if id in self._by_id)
 
     @cached_property
     def _waivers(self) -> dict[str, tuple[Rule, ...]]:
@@ -213,13 +222,6 @@ class Ruleset:
         """The places of the caps."""
         return tuple(place for place, rule in enumerate(self.rules) if rule.caps is not None)
 
-    @cached_property
-    def findings(self) -> "Findings":
-        """What is prepared for the findings of all verdicts by these rules, once the first are read."""
-        from covrules.findings import Findings
-
-        return Findings(self)
-
     def evaluate(
         self, case: "Case", stage: Stage = "planned", engine: str = "checked", as_of: dt.date | str | None = None
     ) -> "Verdict":
@@ -248,12 +250,14 @@ def ruleset_to_data(ruleset: Ruleset) -> dict[str, Any]:
     def cites(sources: tuple[Source, ...]) -> list[str]:
         return [ids[json.dumps(_source_to_data(source), sort_keys=True)] for source in sources]
 
+    # Of a ruleset that is sourced, only its own rules must cite; of one file, all.
+    sourced = all([*[rule.cites for rule in ruleset.rules], *[fixed.cites for fixed in ruleset.fixed.values()]])
     effective = _present(**{"from": _day(ruleset.effective.since), "until": _day(ruleset.effective.until)})
     return {
         "schema": SCHEMA,
         "id": ruleset.id,
         "title": ruleset.title,
-        "status": ruleset.status,
+        "status": ruleset.status if sourced else "illustrative",
         "version": ruleset.version,
         **({"effective": effective} if effective else {}),
         "sources": {id: json.loads(source) for source, id in ids.items()},
@@ -292,7 +296,7 @@ def _fact_to_data(fact: Fact) -> dict[str, Any]:
 def _rule_to_data(ruleset: Ruleset, rule: Rule) -> dict[str, Any]:
     data: dict[str, Any] = {"id": rule.id, "title": rule.title, "layer": rule.layer}
     if rule.waives is not None:
-        data["waives"] = [id for id in rule.waives if id in ruleset._by_id]
+        data["waives"] = [waived.id for waived in ruleset.waived_by(rule)]
     else:
         data["from"] = rule.stage
     for key, condition in (("applies", rule.applies), ("requires", rule.requires), ("unless", rule.unless)):

@@ -5,7 +5,8 @@ from typing import Final
 
 from covrules.conditions import OPERATORS, AllOf, AnyOf, Condition, Not, Ref, Test
 from covrules.declaring import Fact
-from covrules.kinds import Bool, Date, SetOf
+from covrules.errors import printable
+from covrules.kinds import Bool, Date, SetOf, declaration_of
 from covrules.rendering import cited, codes, wrapped
 from covrules.rule import REQUESTED, Cap, Disabled, Rule
 from covrules.rulesets import EVER, Fixed, Ruleset
@@ -22,7 +23,7 @@ assert _OPERATOR_WORDS.keys() == OPERATORS.keys()
 
 def ruleset_to_text(ruleset: Ruleset) -> str:
     """Return a whole resolved ruleset in plain words."""
-    return "\n".join(_lines(ruleset))
+    return "\n".join(printable(line, len(line)) for line in _lines(ruleset))
 
 
 def _lines(ruleset: Ruleset) -> Iterator[str]:
@@ -42,7 +43,7 @@ def _lines(ruleset: Ruleset) -> Iterator[str]:
     if ruleset.declares:
         yield from ("", "Facts of its own")
         for path, fact in ruleset.declares.items():
-            yield from _paragraph(f"{path} ({fact.kind.name})", _about_fact(fact, ruleset.vocabulary))
+            yield from _paragraph(f"{path} ({_type(fact)})", _about_fact(fact, ruleset.vocabulary))
     for rule in ruleset.rules:
         yield from ("", f"{rule.id} ({rule.layer}): {rule.title}")
         yield from (line for sentence in _about_rule(ruleset, rule) for line in wrapped(sentence, "  "))
@@ -73,6 +74,13 @@ def _about_fixed(fixed: Fixed) -> list[str]:
         said.append(f"Replaces what {older.origin} fixed ({older.place}): {_values(older)}.")
         older = older.replaces
     return [*said, *[f"Source: {cited(source)}." for source in fixed.cites]]
+
+
+def _type(fact: Fact) -> str:
+    if fact.derived_from:
+        return fact.kind.name
+    said = declaration_of(fact.kind)
+    return f"{said['type']}: {', '.join(said['values'])}" if "values" in said else str(said["type"])
 
 
 def _about_fact(fact: Fact, vocabulary: Vocabulary) -> list[str]:
@@ -121,8 +129,7 @@ def _about_rule(ruleset: Ruleset, rule: Rule) -> Iterator[str]:
 
 
 def _waived(ruleset: Ruleset, waiver: Rule) -> str:
-    there = {rule.id for rule in ruleset.rules}
-    return ", ".join(id for id in waiver.waives or () if id in there) or "nothing that is left"
+    return ", ".join(rule.id for rule in ruleset.waived_by(waiver)) or "nothing that is left"
 
 
 def _where(waiver: Rule, known: Vocabulary) -> str:

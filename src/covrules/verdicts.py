@@ -10,7 +10,7 @@ from covrules.codes import icd10cm
 from covrules.declaring import Who
 from covrules.derived import value_of
 from covrules.facts import FACTS, Case
-from covrules.findings import Finding, plain
+from covrules.findings import Finding, findings_of, plain
 from covrules.rule import REQUESTED, Stage, Status
 from covrules.rulesets import Ruleset
 
@@ -158,7 +158,7 @@ class Verdict:
 
     @cached_property
     def _explained(self) -> tuple[dict[str, Any], tuple[Finding, ...]]:
-        return self._ruleset.findings.of(self._case, self._outcome.statuses)
+        return findings_of(self._ruleset).of(self._case, self._outcome.statuses)
 
     @cached_property
     def questions(self) -> tuple[Question, ...]:
@@ -204,7 +204,7 @@ class Verdict:
             "accepted_here": self.accepted_here,
             "stage": self.stage,
             "units": plain(self.units),
-            "findings": self._ruleset.findings.to_dicts(self.findings, self._values),
+            "findings": findings_of(self._ruleset).to_dicts(self.findings, self._values),
             "questions": [{"fact": asked.fact, "who": asked.who, "ask": asked.ask} for asked in self.questions],
             "remedies": [*self.remedies],
             "advice": [*self.advice],
