@@ -58,6 +58,8 @@ def stamp():
 stamp()
 import covrules
 stamp()
+import covrules.api
+stamp()
 ruleset = covrules.load({RULESET!r})
 stamp()
 covrules.load({RULESET!r})
@@ -281,7 +283,14 @@ def time_starting(starts: int, turns: Turns) -> Table:
     """Return what a process spends up to its first verdict, over what an empty interpreter takes."""
     spent: dict[str, list[tuple[float, float]]] = {}
     for engine in engines()[:2]:
-        steps = ("import covrules", "load, first", "load, again", f"compile for {engine}", f"first verdict, {engine}")
+        steps = (
+            "import covrules",
+            "import what loads and decides",
+            "load, first",
+            "load, again",
+            f"compile for {engine}",
+            f"first verdict, {engine}",
+        )
         for _ in turns(f"starting, {engine}", starts):
             for step, cost in zip(steps, _start(engine), strict=True):
                 spent.setdefault(step, []).append(cost)
