@@ -13,7 +13,7 @@ from covrules import yaml_nodes
 from covrules.case_reading import case_from_dict, own_values, undeclared, unknown_fact
 from covrules.declaring import Fact, problem_with
 from covrules.errors import MAX_PROBLEMS, FactError, Problem
-from covrules.facts import FACTS, GROUPS, OWN, Case
+from covrules.facts import FACTS, GROUPS, OWN, Case, case_of
 from covrules.kinds import Unfit
 from covrules.yaml_nodes import Mapping, Node, Scalar, Sequence, Unreadable
 
@@ -121,8 +121,7 @@ def _yaml_case(root: Node, file: str, declares: Table[str, Fact] | None) -> Case
     groups = reader.case(root)
     if reader.problems:
         raise FactError(sorted(reader.problems, key=_by_place))
-    own = groups.pop(OWN, {})
-    return Case(**{group: GROUPS[group](**values) for group, values in groups.items()}, own=own)  # type: ignore[arg-type]
+    return case_of(groups)
 
 
 class _Reader:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import attrs
 
 from covrules.api import evaluate
-from covrules.facts import GROUPS, OWN, Case
-from covrules.rule import Example, Place, Rule, Status
+from covrules.facts import by_group, case_of
+from covrules.rule import Place, Rule, Status
 from covrules.rulesets import EVER, Ruleset
 
 
@@ -42,7 +42,7 @@ def check(ruleset: Ruleset) -> Report:
         alone = attrs.evolve(ruleset, rules=(rule,), fixed={}, effective=EVER)
         reached = set()
         for example in rule.examples:
-            found = evaluate(alone, case_of(example), stage=rule.stage).findings[0].status
+            found = evaluate(alone, case_of(by_group(example.given)), stage=rule.stage).findings[0].status
             run += 1
             reached.add(found)
             if found != example.then:
@@ -54,16 +54,6 @@ def check(ruleset: Ruleset) -> Report:
 def written_by(ruleset: Ruleset) -> tuple[Rule, ...]:
     """Return the rules that a ruleset writes itself."""
     return tuple(rule for rule in ruleset.rules if rule.origin == ruleset.id)
-
-
-def case_of(example: Example) -> Case:
-    """Return the facts of an example as a case."""
-    groups: dict[str, dict[str, object]] = {}
-    for path, value in example.given.items():
-        group, _, name = path.partition(".")
-        groups.setdefault(group, {})[name] = value
-    own = groups.pop(OWN, {})
-    return Case(**{group: GROUPS[group](**values) for group, values in groups.items()}, own=own)  # type: ignore[arg-type]
 
 
 def _notes(ruleset: Ruleset) -> Iterator[str]:

@@ -159,6 +159,15 @@ def make(group: type[G], given: Mapping[str, Any]) -> G:
     return made
 
 
+def filled(group: G, values: Mapping[str, Any]) -> G:
+    """Return the group with these values where it has none; they have been checked already."""
+    made = object.__new__(type(group))
+    for slot in _table(type(group)).slots:
+        given = getattr(group, slot.name)
+        slot.put(made, values.get(slot.name) if given is None else given)
+    return made
+
+
 def problem_with(path: str, kind: Kind, unfit: Unfit, **place: Any) -> Problem:
     """Return the problem of a value that its fact does not take, without the value."""
     hint = None if unfit.telling else unfit.hint

@@ -509,6 +509,16 @@ class Case:
         return known
 
 
+def with_groups(case: Case, groups: Mapping[str, Any]) -> Case:
+    """Return the case with other groups; they have been checked already."""
+    made = object.__new__(Case)
+    for name, put in _CASE_SLOTS:
+        put(made, groups[name] if name in groups else getattr(case, name))
+    return made
+
+
+_CASE_SLOTS: Final = tuple((field.name, getattr(Case, field.name).__set__) for field in attrs.fields(Case))
+
 GROUPS: Final[Mapping[str, type[Group]]] = {
     group.__name__.lower(): group
     for group in (Plan, Prescription, Referral, Authorization, Provider, Clinic, Visit, History, Claim)
@@ -517,6 +527,26 @@ GROUPS: Final[Mapping[str, type[Group]]] = {
 
 OWN: Final = "own"
 """The group of the facts that a ruleset declares for itself."""
+
+
+def by_group(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return facts by group and name, given by path.
+
+    >>> by_group({"visit.minutes": 60, "own.step": 1})
+    {'visit': {'minutes': 60}, 'own': {'step': 1}}
+    """
+    groups: dict[str, dict[str, Any]] = {}
+    for path, value in facts.items():
+        group, _, name = path.partition(".")
+        groups.setdefault(group, {})[name] = value
+    return groups
+
+
+def case_of(facts: Mapping[str, Mapping[str, Any]]) -> Case:
+    """Return the case of known facts by group and name; raises FactError."""
+    groups: dict[str, Any] = {group: GROUPS[group](**values) for group, values in facts.items() if group != OWN}
+    return Case(**groups, own=facts.get(OWN, NOTHING_OWN))
+
 
 FACTS: Final[Mapping[str, Fact]] = {fact_.path: fact_ for group in GROUPS.values() for fact_ in declared(group)}
 """Every fact by its path, in the order of the vocabulary."""

@@ -1,16 +1,13 @@
 """A case as a ruleset meets it: in force on the day, its own facts checked, what the plan fixes filled in."""
 
 import datetime as dt
-from typing import Any, TypeVar
-
-import attrs
+from typing import Any
 
 from covrules.case_reading import own_values
+from covrules.declaring import filled
 from covrules.errors import FactError, Problem
-from covrules.facts import OWN, Case, Own
+from covrules.facts import NOTHING_OWN, OWN, Case, Own, with_groups
 from covrules.rulesets import Ruleset
-
-T = TypeVar("T", bound=attrs.AttrsInstance)
 
 
 def meet(ruleset: Ruleset, case: Case, day: dt.date | None) -> Case:
@@ -23,30 +20,20 @@ def meet(ruleset: Ruleset, case: Case, day: dt.date | None) -> Case:
         _in_force(ruleset, day)
     if not (ruleset.fixed or case.own):
         return case
-    own = own_values(case.own, ruleset.declares) if case.own else {}
+    given = own_values(case.own, ruleset.declares) if case.own else {}
     problems: list[Problem] = []
-    fixed = ruleset.fixed_on(day)
-    groups: dict[str, dict[str, Any]] = {}
-    for path, value in fixed.items():
-        group, _, name = path.partition(".")
-        given = own.get(name) if group == OWN else case.get(path)
-        if given is None:
-            groups.setdefault(group, {})[name] = value
-        elif given != value:
-            problems.append(_contradiction(ruleset, path))
+    groups: dict[str, Any] = {}
+    for group, fixed in ruleset.fixed_by_group(day).items():
+        facts = getattr(case, group)
+        for name, value in fixed.items():
+            theirs = given.get(name) if group == OWN else getattr(facts, name)
+            if theirs is not None and theirs != value:
+                problems.append(_contradiction(ruleset, f"{group}.{name}"))
+        groups[group] = {**fixed, **given} if group == OWN else filled(facts, fixed)
     if problems:
         raise FactError(problems)
-    met = {group: _with(getattr(case, group), values) for group, values in groups.items() if group != OWN}
-    return _with(case, {**met, OWN: Own(own | groups.get(OWN, {}))})
-
-
-def _with(thing: T, values: dict[str, Any]) -> T:
-    """Return a copy with other values; they have been checked already, so it is not made anew."""
-    copy = object.__new__(type(thing))
-    for field in attrs.fields(type(thing)):
-        name = field.name
-        object.__setattr__(copy, name, values[name] if name in values else getattr(thing, name))
-    return copy
+    groups[OWN] = Own(groups.get(OWN, given)) if given or OWN in groups else NOTHING_OWN
+    return with_groups(case, groups)
 
 
 def _in_force(ruleset: Ruleset, day: dt.date | None) -> None:

@@ -15,7 +15,7 @@ import attrs
 from covrules.codes import icd10cm
 from covrules.conditions import Ref, to_data
 from covrules.declaring import Fact
-from covrules.facts import FACTS
+from covrules.facts import FACTS, by_group
 from covrules.kinds import declaration_of
 from covrules.lowering import Forms, conjunction, disjunction
 
@@ -205,7 +205,18 @@ class Ruleset:
 
     def fixed_on(self, day: dt.date | None) -> Mapping[str, Any]:
         """Return the values of the facts that are fixed on a day; without one, what is fixed on every day."""
-        return self._editions[0 if day is None else bisect_right(self._turns, day)]
+        return self._editions[self._edition(day)]
+
+    def fixed_by_group(self, day: dt.date | None) -> Mapping[str, Mapping[str, Any]]:
+        """Return the same by group and name."""
+        return self._editions_by_group[self._edition(day)]
+
+    def _edition(self, day: dt.date | None) -> int:
+        return 0 if day is None else bisect_right(self._turns, day)
+
+    @cached_property
+    def _editions_by_group(self) -> tuple[Mapping[str, Mapping[str, Any]], ...]:
+        return tuple(by_group(edition) for edition in self._editions)
 
     @cached_property
     def insurers(self) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
