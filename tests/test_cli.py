@@ -192,6 +192,21 @@ def test_own_facts_are_read_from_a_case_file_and_wrong_ones_placed(run):
     assert "standard input:3:17: own.last_report: there is no such fact" in placed.stderr
 
 
+@pytest.mark.parametrize(
+    "case",
+    [
+        "visit: {date: 2026-06-15}\nplan:\n  units_per_visit: 12345\n",
+        '{"visit": {"date": "2026-06-15"},\n"plan":\n  {"units_per_visit": 12345}}',
+    ],
+)
+def test_a_fact_that_contradicts_the_plan_is_placed(run, case):
+    said = run("evaluate", "-", "--ruleset", str(RULESETS / "limits-by-year.yaml"), input=case)
+    assert said.exit_code == 2
+    assert "standard input:3:" in said.stderr
+    assert "plan.units_per_visit: contradicts what limits-by-year fixes" in said.stderr
+    assert "12345" not in said.stderr
+
+
 def test_a_visit_without_a_date_is_dated_by_as_of(run):
     ruleset = str(RULESETS / "limits-by-year.yaml")
     case = "visit: {minutes: 90}\n"

@@ -32,6 +32,15 @@ def read_case(data: bytes, file: str, declares: Table[str, Fact] = MappingProxyT
     return _case(data, file, declares)
 
 
+def placed(error: FactError, data: bytes, file: str) -> FactError:
+    """Return the error with the places in a case's file of the facts it names."""
+    try:
+        places = _places(yaml_nodes.read(yaml_nodes.decode(data, file), file))
+    except Unreadable:
+        return error
+    return FactError(_placed(p, places, file) if p.path in places and p.file is None else p for p in error.problems)
+
+
 def _case(data: bytes, file: str, declares: Table[str, Fact] | None) -> Case:
     """Return the case; without `declares` the facts of a ruleset's own are passed over."""
     try:

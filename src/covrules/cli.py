@@ -11,9 +11,9 @@ import click
 
 from covrules import __version__
 from covrules.api import ENGINES, evaluate, load
-from covrules.case_files import read_case, visit_date
+from covrules.case_files import placed, read_case, visit_date
 from covrules.checking import Report, check
-from covrules.errors import CovrulesError, EngineDisagreement, EngineUnavailable, Problem
+from covrules.errors import CovrulesError, EngineDisagreement, EngineUnavailable, FactError, Problem
 from covrules.library import read, read_file, shipped
 from covrules.rule import STAGES
 from covrules.showing import ruleset_to_text
@@ -62,7 +62,11 @@ def evaluate_command(
         data, name = _read(case)
         day = as_of.date() if as_of else None
         rules = load(ruleset, on=visit_date(data, name) or day)
-        return evaluate(rules, read_case(data, name, rules.declares), stage=stage, engine=engine, as_of=day)
+        facts = read_case(data, name, rules.declares)
+        try:
+            return evaluate(rules, facts, stage=stage, engine=engine, as_of=day)
+        except FactError as error:
+            raise placed(error, data, name) from None
 
     verdict = _usable(decide)
     _print(verdict, form)
