@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import covrules
 import generators
 from covrules import ANY, NEVER, OPEN, UNLIMITED, Case, FactError, Plan, Visit
 from covrules.case_files import read_case
@@ -376,3 +377,13 @@ def test_mutated_cases_are_read_or_refused_in_silence():
 @pytest.mark.long
 def test_mutated_cases_are_read_or_refused_in_silence_for_long():
     fuzz(2, 30_000)
+
+
+def test_json_tells_what_is_wrong_with_own_facts_and_with_others_at_once():
+    declares = covrules.load(EXAMPLES / "rulesets" / "progress-reports.yaml").declares
+    data = b'{"visit": {"minutes": "60"}, "own": {"last_report_on": 5}}'
+    with pytest.raises(FactError) as caught:
+        read_case(data, "case.json", declares)
+    assert [(p.path, p.line, p.column) for p in caught.value.problems] == [
+        ("visit.minutes", 1, 23), ("own.last_report_on", 1, 56),
+    ]  # fmt: skip

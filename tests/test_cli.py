@@ -187,6 +187,7 @@ def test_own_facts_are_read_from_a_case_file_and_wrong_ones_placed(run):
     assert names.exit_code == 2
     assert "Jane" not in names.stderr
     strict = '{"visit": {"date": "2026-06-15"},\n "own": {"last_report_on": 5,\n "last_report": 1}}'
+    assert "there is no such group" in run("evaluate", "-", "--ruleset", ruleset, input='{"vist": {}}').stderr
     placed = run("evaluate", "-", "--ruleset", ruleset, input=strict)
     assert "standard input:2:28: own.last_report_on: found a number" in placed.stderr
     assert "standard input:3:17: own.last_report: there is no such fact" in placed.stderr
@@ -215,7 +216,7 @@ def test_a_visit_without_a_date_is_dated_by_as_of(run):
     assert json.loads(said.stdout)["ruleset"]["as_of"] == "2026-03-01"
     early = run("evaluate", "-", "--ruleset", ruleset, input="visit: {date: 2024-03-01}\n")
     assert early.exit_code == 2
-    assert "no version of limits-by-year is in force on that day" in early.stderr
+    assert "limits-by-year 2026.1 is not in force on that day" in early.stderr
     assert "limits-by-year 2026.1 (from 2025-01-01)" in early.stderr
     assert "2024" not in early.stderr
     assert run("evaluate", "-", "--ruleset", ruleset, "--as-of", "soon", input=case).exit_code == 2

@@ -219,7 +219,7 @@ def test_layers_of_diamonds_are_read_once_each(folder):
 
 def test_a_chain_of_hundreds_is_a_problem_in_its_place(folder):
     chain = [data_of(f"step-{n}", extends=[f"step-{n + 1}"]) for n in range(1_200)]
-    with pytest.raises(RulesetError, match="more than 20 rulesets extend one another"):
+    with pytest.raises(RulesetError, match="a line of more than 20 rulesets"):
         folder(*chain)
 
 
@@ -390,6 +390,7 @@ def test_a_case_may_not_contradict_what_the_plan_fixes(folder):
         assert units.path == "plan.units_per_visit"
         assert "contradicts what dated fixes" in units.message
         assert payer.path == "plan.payer"
+        assert units.expected == "4, or nothing"
         assert "7654321" not in str(caught.value)
         assert "Nobody" not in str(caught.value)
 
@@ -597,6 +598,12 @@ def test_a_version_by_its_path_on_another_day_says_which_there_are(folder, tmp_p
     (tmp_path / "0-plan.yaml").rename(tmp_path / "0-plan.yml")
     said = [str(version) for version in covrules.load(tmp_path / "0-plan.yml").versions]
     assert said == ["plan 2025 (from 2025-01-01 until 2025-07-01)", "plan 2026 (from 2026-01-01)"]
+
+
+def test_an_as_of_outside_the_period_is_named_as_such(folder):
+    with pytest.raises(FactError) as caught:
+        folder(*versions()).evaluate(covrules.Case(), as_of="2026-03-01")
+    assert caught.value.problems[0].path == "as_of"
 
 
 @pytest.mark.parametrize("day", ["garbage", 5])

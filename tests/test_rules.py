@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 import covrules
-from covrules.api import shipped
 from covrules.case_files import read_case
 from covrules.checking import check
 from covrules.codes.denials import CARC, RARC
+from covrules.library import shipped
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 BASE = covrules.load("medical-massage")

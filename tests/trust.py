@@ -28,8 +28,8 @@ import covrules
 import generators
 import reference
 from covrules import Case, FactError, RulesetError
-from covrules.api import shipped
 from covrules.engines import _network, durable
+from covrules.library import shipped
 from covrules.loading import read_ruleset
 from covrules.rule import STAGES
 from covrules.rulesets import Ruleset

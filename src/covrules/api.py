@@ -45,15 +45,15 @@ def evaluate(
     """Return the explained verdict on a case.
 
     `stage` says how far the visit has come: rules that start later touch nothing yet. `engine` is `checked`
-    (durable_rules infers and the compiled function must agree, finding by finding), `compiled` or `durable`.
+    (durable_rules infers and the compiled function must agree on every status and unit), `compiled` or `durable`.
     Where durable_rules cannot be had, `checked` runs compiled alone and the verdict's `engine` says so.
     `as_of` stands for the date of the visit where that is unknown, to choose dated values and to tell whether the
     ruleset is in force, and for nothing else: a date or its ISO 8601 text. It is needed only there.
 
     Raises FactError where the case contradicts what the plan fixes, where its own facts are not those declared, where
-    the ruleset is not in force on the day of the visit, and for an `as_of` that is no date; EngineDisagreement where
-    engines differ, EngineUnavailable where `durable` is asked for and cannot be had, ValueError for a stage or engine
-    there is not, TypeError for what is no Case.
+    the ruleset is not in force on the day of the visit or needs one and has none, and for an `as_of` that is no date;
+    EngineDisagreement where the engines differ, EngineUnavailable where `durable` is asked for and cannot be had,
+    ValueError for a stage or an engine there is not, TypeError for what is no Case.
     """
     if not isinstance(case, Case):
         raise TypeError(f"evaluate takes a Case and got {describe(case)}; case_from_dict makes one from a mapping")
@@ -143,8 +143,9 @@ def load(ruleset: str | os.PathLike[str], on: dt.date | str | None = None) -> Ru
     """Return the ruleset of a shipped id or of a file, with all it extends.
 
     A text with a slash or ending in `.yaml` is a path, as is any path object; else it is an id. What a file extends is
-    looked for in its folder and among those shipped. `on`, a date or its ISO 8601 text, chooses of several versions,
-    and of those of what is extended, the one in force on that day; without it the latest is chosen.
+    looked for in its folder and among those shipped. Of the versions of an id, `on`, a date or its ISO 8601 text,
+    chooses the one in force on that day, and without it the latest is chosen; a file must itself be in force then. Of
+    what is extended the version is chosen likewise.
 
     Raises RulesetError listing everything wrong with the files, each with its place; FactError for an `on` that is no
     date.
@@ -169,7 +170,8 @@ def load(ruleset: str | os.PathLike[str], on: dt.date | str | None = None) -> Ru
     around = beside(path) if file.head.extends or period != EVER else {}
     try:
         if day is not None and not period.holds(day):
-            not_in_force(file.id, {file: None, **dict.fromkeys(around.get(file.id, ()))}, None)
+            versions = dict.fromkeys((file, *around.get(file.id, ())))
+            not_in_force(f"{file.id} {file.head.version.version} is not in force on that day", versions)
     except NotFound as missing:
         raise RulesetError([Problem(file=file.name, message=missing.message, hint=missing.hint)]) from None
     return read(file, around, day)

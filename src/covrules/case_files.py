@@ -13,8 +13,9 @@ from covrules import yaml_nodes
 from covrules.case_reading import case_from_dict, own_values, undeclared, unknown_fact
 from covrules.declaring import Fact, problem_with
 from covrules.errors import MAX_PROBLEMS, FactError, Problem
-from covrules.facts import FACTS, GROUPS, OWN, Case, case_of
+from covrules.facts import FACTS, GROUPS, OWN, Case, Own, case_of
 from covrules.kinds import Unfit
+from covrules.node_reading import shape
 from covrules.yaml_nodes import Mapping, Node, Scalar, Sequence, Unreadable
 
 
@@ -62,10 +63,7 @@ def _is_json(text: str) -> bool:
 
 def _json_case(text: str, file: str, declares: Table[str, Fact] | None) -> Case:
     try:
-        case = case_from_dict(json.loads(text, object_pairs_hook=_unique, parse_int=_integer))
-        if declares is not None:
-            own_values(case.own, declares)
-        return case
+        return _of_json(json.loads(text, object_pairs_hook=_unique, parse_int=_integer), declares)
     except json.JSONDecodeError as error:
         wrong = Problem(file=file, line=error.lineno, column=error.colno, message=f"not readable as JSON: {error.msg}")
         raise FactError([wrong]) from None
@@ -79,6 +77,24 @@ def _json_case(text: str, file: str, declares: Table[str, Fact] | None) -> Case:
     except FactError as error:
         places = _places(_nodes(text, file))
         raise FactError(sorted((_placed(p, places, file) for p in error.problems), key=_by_place)) from None
+
+
+def _of_json(data: Any, declares: Table[str, Fact] | None) -> Case:
+    """Return the case of plain data; raises one FactError of all that is wrong, own facts included."""
+    problems: list[Problem] = []
+    try:
+        case = case_from_dict(data)
+    except FactError as error:
+        problems += error.problems
+    own = data.get(OWN) if isinstance(data, dict) else None
+    if declares is not None and isinstance(own, dict):
+        try:
+            own_values(Own(own), declares)
+        except FactError as error:
+            problems += error.problems
+    if problems:
+        raise FactError(problems)
+    return case
 
 
 class _Twice(Exception):
@@ -158,7 +174,7 @@ class _Reader:
         if not isinstance(node, Mapping):
             if group is None or not _null(node):
                 expected = "a mapping of facts to values" if group else "a mapping of groups of facts"
-                wrong = Problem(path=group, message=f"found {_shape(node)}", expected=expected, **self.place(node))
+                wrong = Problem(path=group, message=f"found {shape(node)}", expected=expected, **self.place(node))
                 self.problems.append(wrong)
             return
         again = {id(key): first.line for key, first in yaml_nodes.duplicates(node)}
@@ -191,12 +207,6 @@ class _Reader:
 
 def _null(node: Node) -> bool:
     return isinstance(node, Scalar) and node.null
-
-
-def _shape(node: Node) -> str:
-    if isinstance(node, Scalar):
-        return "nothing" if node.null else "text"
-    return "a list" if isinstance(node, Sequence) else "a mapping"
 
 
 def _texts(node: Node) -> Any:

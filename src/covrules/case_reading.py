@@ -10,6 +10,7 @@ from covrules.errors import MAX_PROBLEMS, FactError, Problem, did_you_mean
 from covrules.facts import FACTS, GROUPS, OWN, Case
 from covrules.kinds import Unfit, describe
 
+# No digits: a name with some may be a patient's number.
 _NAME = re.compile(r"[a-z][a-z_]{0,39}(\.[a-z][a-z_]{0,39})?")
 
 

@@ -54,8 +54,8 @@ def evaluate_command(
 ) -> None:
     """Say whether CASE is covered, how many units, why, and what to ask.
 
-    CASE is a YAML or JSON file of facts in their groups; - reads standard input. Of several versions of a ruleset, the
-    one in force on the day of the visit is used.
+    CASE is a YAML or JSON file of facts in their groups; - reads standard input. Of several versions of a shipped
+    ruleset, the one in force on the day of the visit is used.
     """
 
     def decide() -> Verdict:
@@ -111,6 +111,9 @@ def check_command(paths: tuple[str, ...]) -> None:
                 if problem not in told:
                     click.echo(str(problem), err=True)
             told |= dict.fromkeys(error.problems)
+        except EngineDisagreement as error:
+            click.echo(str(error), err=True)
+            wrong = True
         else:
             _print_report(report)
             wrong = wrong or bool(report.failures)
@@ -171,7 +174,3 @@ def _usable(make: Callable[[], Any]) -> Any:
 def _end(error: Exception, status: int) -> NoReturn:
     click.echo(str(error), err=True)
     sys.exit(status)
-
-
-if __name__ == "__main__":
-    main()

@@ -11,6 +11,8 @@ from covrules.facts import FACTS
 from covrules.kinds import DIAGNOSIS_PREFIX, Code, Kind, SetOf, Unfit
 
 Symbol = Literal["==", "!=", "<", "<=", ">", ">="]
+CONTRARY: Final[Mapping[Symbol, Symbol]] = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+"""The comparison that holds where this one does not, both sides being present."""
 
 
 @attrs.frozen

@@ -36,7 +36,7 @@ def units_in_longest_visit(minutes: int | None, unit_minutes: int | None, roundi
 
 
 def within_prescribed_sites(treated: Collection[str] | None, prescribed: Collection[str] | None) -> bool | None:
-    """Return whether every treated site lies in a prescribed one (source text A: the ankle and the low back).
+    """Return whether every treated site lies in a prescribed one.
 
     >>> within_prescribed_sites(["low-back"], None), within_prescribed_sites(None, ["whole-body"])
     (None, True)

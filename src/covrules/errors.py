@@ -67,15 +67,15 @@ class CovrulesError(ValueError):
 
 
 class RulesetError(CovrulesError):
-    """A ruleset that cannot be used; every problem names file, line and column."""
+    """A ruleset that cannot be used; every problem in what a file says names file, line and column."""
 
 
 class FactError(CovrulesError):
-    """Facts that cannot be used; every problem names the fact, and none repeats a value of the case."""
+    """Facts that cannot be used; problems name the fact concerned, and none repeats a value of the case."""
 
 
 class EngineDisagreement(RuntimeError):
-    """The two engines reached different findings, so there is no verdict. Names rules and statuses, no facts."""
+    """The two engines reached different statuses or units, so there is no verdict. Names rules, no facts."""
 
 
 class EngineUnavailable(RuntimeError):

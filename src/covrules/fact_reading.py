@@ -32,7 +32,7 @@ class FactReader(ConditionReader):
     # --- sources --------------------------------------------------------------------------------------------
 
     def read_sources(self, node: Node) -> None:
-        """Read the sources; None if even their ids are not sure."""
+        """Read the sources into `sources`, which becomes None if not even their ids are sure."""
         table = self.mapping(node, "sources", expected="a mapping of ids to what was read")
         self.sources = {} if table is not None else None
         for key, value in table.items if table else ():
@@ -203,4 +203,5 @@ class FactReader(ConditionReader):
         for key, value in table.items if table else ():
             day = self.value(key, f"a day for {path}", Date())
             read.append((day, self.value(value, path, kind) if day is not None else None))
+        # A day that could not be read is None here, and noted already.
         return tuple(sorted(read, key=lambda each: each[0] or dt.date.min)) if None not in dict(read) else ()

@@ -50,8 +50,9 @@ class _Draft:
 class Finding(_Draft):
     """What was found of one rule.
 
-    `because` and `denial` are None except where the rule is unmet or capped; `facts` are the values its
-    conditions used; `missing` are the facts to ask for where it is unknown.
+    `because` and `denial` are None except where the rule is unmet or capped; `facts` are the known values that its
+    conditions name; `missing` are the facts to ask for where it is unknown; `waived_by` are the waivers that excuse it
+    (none where its own `unless` does); `where` is the file and line of the rule.
     """
 
 
@@ -111,7 +112,7 @@ def findings_of(ruleset: Ruleset) -> Findings:
 def _maker(ruleset: Ruleset) -> Callable[[Case, tuple[Status, ...]], tuple[dict[str, Any], tuple[Finding, ...]]]:
     """Return the function that makes the findings on a case of what was decided, after the values of the facts."""
     facts = with_sources(ruleset.facts, ruleset.vocabulary)
-    write = Writer(known=known, new=object.__new__, Draft=_Draft, Finding=Finding, telling=_TELLING)
+    write = Writer(known=known, new=object.__new__, Draft=_Draft, Finding=Finding, telling=_MORE_TO_TELL)
     values = ", ".join(f"{path!r}: {name_of(path)}" for path in ruleset.facts)
     statuses, made = ("".join(f"{each}{number}, " for number in range(len(ruleset.rules))) for each in "sf")
     lines = [
@@ -142,7 +143,7 @@ def _maker(ruleset: Ruleset) -> Callable[[Case, tuple[Status, ...]], tuple[dict[
     return make
 
 
-_TELLING: Final = frozenset[Status]({"unmet", "capped", "waived", "unknown"})
+_MORE_TO_TELL: Final = frozenset[Status]({"unmet", "capped", "waived", "unknown"})
 """The statuses of which there is more to tell than that they are so."""
 
 

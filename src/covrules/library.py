@@ -22,7 +22,7 @@ Files = dict[str, tuple["File", ...]]
 """Files by the id of the ruleset in them, one for each version."""
 
 _MOST_STEPS: Final = 20
-"""How many rulesets may lie between the first and the last of a line of extending ones."""
+"""How many rulesets there may be in a line in which each extends the next."""
 
 
 @attrs.frozen
@@ -169,13 +169,13 @@ def choose(id: str, files: tuple[File, ...], on: dt.date | None, period: Period 
         fitting = [file for file in versions if file.head.version.period.meet(period)]
     else:
         fitting = [file for file in versions if file.head.version.period.holds(on)]
-    return fitting[-1] if fitting else not_in_force(id, versions, f"in force {period}" if on is None else None)
+    when = period if on is None else "on that day"
+    return fitting[-1] if fitting else not_in_force(f"no version of {id} is in force {when}", versions)
 
 
-def not_in_force(id: str, files: Iterable[File], when: str | None) -> NoReturn:
+def not_in_force(message: str, files: Iterable[File]) -> NoReturn:
     """Raise NotFound, saying which versions there are."""
-    said = ", ".join(str(file.head.version) for file in files)
-    raise NotFound(f"no version of {id} is {when or 'in force on that day'}", f"versions there are: {said}")
+    raise NotFound(message, f"versions there are: {', '.join(str(file.head.version) for file in files)}")
 
 
 def read(first: File, around: Files, on: dt.date | None) -> Ruleset:
@@ -225,7 +225,9 @@ def _read(
             if id in trail:
                 raise NotFound(f"{' extends '.join([*trail[trail.index(id) :], id])}", "leave one of them out")
             if len(trail) == _MOST_STEPS:
-                raise NotFound(f"more than {_MOST_STEPS} rulesets extend one another", "join some of them")
+                raise NotFound(
+                    f"a line of more than {_MOST_STEPS} rulesets that extend each the next", "join some of them"
+                )
             if id not in files:
                 near = did_you_mean(id, known)
                 place = "it is neither shipped nor in the folder of this file"

@@ -25,7 +25,7 @@ _FILE = "a mapping with schema, id, title, status, version and rules"
 
 
 class NotFound(Exception):
-    """A ruleset to extend that cannot be had; says what is wrong and what to do."""
+    """A ruleset that cannot be had; says what is wrong and what to do."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)

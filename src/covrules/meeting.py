@@ -17,7 +17,7 @@ def meet(ruleset: Ruleset, case: Case, day: dt.date | None) -> Case:
     contradicts what the plan fixes; and for own facts that are not declared or not of their kind.
     """
     if ruleset.dated:
-        _in_force(ruleset, day)
+        _in_force(ruleset, day, "as_of" if case.visit.date is None else "visit.date")
     if not (ruleset.fixed or case.own):
         return case
     given = own_values(case.own, ruleset.declares) if case.own else {}
@@ -28,7 +28,7 @@ def meet(ruleset: Ruleset, case: Case, day: dt.date | None) -> Case:
         for name, value in fixed.items():
             theirs = given.get(name) if group == OWN else getattr(facts, name)
             if theirs is not None and theirs != value:
-                problems.append(_contradiction(ruleset, f"{group}.{name}"))
+                problems.append(_contradiction(ruleset, f"{group}.{name}", value))
         groups[group] = {**fixed, **given} if group == OWN else filled(facts, fixed)
     if problems:
         raise FactError(problems)
@@ -36,7 +36,7 @@ def meet(ruleset: Ruleset, case: Case, day: dt.date | None) -> Case:
     return with_groups(case, groups)
 
 
-def _in_force(ruleset: Ruleset, day: dt.date | None) -> None:
+def _in_force(ruleset: Ruleset, day: dt.date | None, path: str) -> None:
     if day is None:
         raise FactError([
             Problem(
@@ -49,7 +49,7 @@ def _in_force(ruleset: Ruleset, day: dt.date | None) -> None:
         versions = ", ".join(map(str, ruleset.versions)) or "this one alone"
         raise FactError([
             Problem(
-                path="visit.date",
+                path=path,
                 message=f"outside the days {ruleset.id} {ruleset.version} is in force",
                 expected=f"a day {ruleset.effective}",
                 hint=f"versions there are: {versions}; covrules.load(id, on=day) chooses the one of a day",
@@ -57,11 +57,11 @@ def _in_force(ruleset: Ruleset, day: dt.date | None) -> None:
         ])  # fmt: skip
 
 
-def _contradiction(ruleset: Ruleset, path: str) -> Problem:
+def _contradiction(ruleset: Ruleset, path: str, value: Any) -> Problem:
     fixed = ruleset.fixed[path]
     return Problem(
         path=path,
         message=f"contradicts what {fixed.origin} fixes ({fixed.place})",
-        expected="that value, or none",
+        expected=f"{fixed.fact.kind.words(value)}, or nothing",
         hint="leave the fact out of the case, or use another ruleset",
     )

@@ -326,9 +326,9 @@ def _rule_to_data(ruleset: Ruleset, rule: Rule) -> dict[str, Any]:
         data["denial"] = [
             {"carc": d.carc, "rarc": list(d.rarc)} | ({"when": to_data(d.when)} if d.when else {}) for d in rule.denial
         ]
-    kinds = ruleset.vocabulary
+    vocabulary = ruleset.vocabulary
     data["examples"] = [
-        {"given": {path: kinds[path].kind.plain(value) for path, value in e.given.items()}, "then": e.then}
+        {"given": {path: vocabulary[path].kind.plain(value) for path, value in e.given.items()}, "then": e.then}
         for e in rule.examples
     ]
     return data

@@ -1,6 +1,6 @@
 """What a condition, or one of its forms, says of known values: written as Python source, so that no tree is walked.
 
-The compiled engine is made of it, and so is what a verdict says of the facts that are missing.
+The compiled engine is made of it, and so are the findings of a verdict.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from covrules.conditions import AnyOf, Condition, Not, Ref, Symbol, Test, facts_in
+from covrules.conditions import CONTRARY, AnyOf, Condition, Not, Ref, Test, facts_in
 from covrules.declaring import Fact
 from covrules.derived import derivation
 from covrules.facts import OWN
@@ -19,16 +19,12 @@ from covrules.lowering import And, Compare, Form, Forms, Left, Member, Operand, 
 _SINGLE: Final = {"ANY": ANY, "NEVER": NEVER, "OPEN": OPEN, "UNLIMITED": UNLIMITED, "True": True, "False": False}
 """The values that are compared by identity, as there is one of each only, by their names in the source."""
 
-_CONTRARY: Final[dict[Symbol, Symbol]] = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 Atoms = frozenset[Form]
 _NONE: Final[frozenset[Any]] = frozenset()
 
 Values = Mapping[str, Any]
 """Facts by their paths; one that is unknown is None or left out."""
-
-Weight = tuple[bool | None, tuple[str, ...]]
-"""Whether a condition is certainly true or false, or None; and the facts this hangs on, known ones included."""
 
 
 class Writer:
@@ -198,7 +194,7 @@ def denied_with(form: Form) -> Atoms:
 def _contrary(form: Form) -> Form | None:
     """Return the atom that holds where this one does not and all that it reads is present."""
     if isinstance(form, Compare):
-        return attrs.evolve(form, symbol=_CONTRARY[form.symbol])
+        return attrs.evolve(form, symbol=CONTRARY[form.symbol])
     return attrs.evolve(form, holds=not form.holds) if isinstance(form, (Member, Within)) else None
 
 
@@ -222,26 +218,6 @@ def _given(path: str) -> str:
 
 
 # --- weighing ---------------------------------------------------------------------------------------------------
-
-
-def weigh(condition: Condition, values: Values) -> Weight:
-    """Return whether a condition is certainly true or false for the known values, or None and what that hangs on.
-
-    What it hangs on are the facts of its undecided parts, known ones included.
-    """
-    return weigher(condition)(values)
-
-
-@lru_cache(maxsize=10_000)
-def weigher(condition: Condition) -> Callable[[Values], Weight]:
-    """Return the function that weighs a condition."""
-    write = Writer()
-    weighing = Weighing(write)
-    truth = weighing.of(condition)
-    lines = [*_taking(facts_in(condition)), *weighing.lines, "hanging = ()"]
-    lines += [f"if {undecided}: hanging += {paths!r}" for undecided, paths in weighing.leaves]
-    weigh: Callable[[Values], Weight] = write.function("weigh", "values", [*lines, f"return {truth}, hanging"])
-    return weigh
 
 
 class Weighing:

@@ -1,4 +1,4 @@
-"""A verdict: what an engine decided of each rule, and all that is said of it, built in one place."""
+"""A verdict: what an engine decided of each rule, what that adds up to, and what is still to be asked."""
 
 import datetime as dt
 from functools import cached_property
@@ -66,7 +66,10 @@ class Question:
 
 @attrs.frozen
 class Identity:
-    """Which rules a verdict used, so that it can be replayed."""
+    """Which rules a verdict used, so that it can be replayed.
+
+    `as_of` is the date of the visit, or what was given in its place.
+    """
 
     id: str
     version: str

@@ -8,7 +8,7 @@ import attrs
 
 from covrules.declaring import Fact
 from covrules.facts import Case
-from covrules.lowering import conjunction
+from covrules.lowering import Forms, conjunction
 from covrules.rule import Rule, Stage
 from covrules.rulesets import Ruleset
 from covrules.truth import Writer, denied_with, facts_of, groups_of, indented, with_sources
@@ -93,7 +93,7 @@ class _Compiler:
         forms = [form for rule in rules for forms in self.asked(rule) for form in (forms.true, forms.false)]
         return [path for form in forms for path in facts_of(form)]
 
-    def asked(self, rule: Rule) -> list[Any]:
+    def asked(self, rule: Rule) -> list[Forms]:
         """Return the forms of all that is asked once a rule may apply."""
         if rule.starts_after(self.stage):
             return []

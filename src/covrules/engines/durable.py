@@ -1,6 +1,6 @@
 """The durable engine: every way a rule can come to a status is a conjunction that durable_rules infers from facts.
 
-Its comparisons and conjunctions decide. Prepared for it are only what it cannot be trusted with: numbers for
+Its comparisons and conjunctions decide. Prepared for it is only what it cannot be trusted with: numbers for
 dates and words, membership in sets, beginnings of codes, and what is left of a limit.
 """
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import attrs
 
-from covrules.conditions import Ref, Symbol
+from covrules.conditions import CONTRARY, Ref, Symbol
 from covrules.declaring import Fact
 from covrules.derived import derivation
 from covrules.engines._network import Conjunction, Network, NetworkUnavailable, Test, Texts, available
@@ -26,14 +26,17 @@ from covrules.verdicts import Outcome
 __all__ = ["NetworkUnavailable", "available", "compile_ruleset"]
 
 _MOST_PRODUCTS: Final = 16
-_LONGEST: Final = 40
+"""More conjunctions than this are inferred first, under a name of their own."""
+_MOST_TESTS: Final = 40
+"""The tests of one conjunction."""
 _SIZES: Final = {"empty": 0, "any": 2}
 _AMONG: Final = "{} in {}"
 _BEGINS: Final = "begins({}, {})"
 _MOST_COMPARED: Final = 64
+"""The earlier conjunctions by which one is narrowed."""
 _MOST_DATES: Final = 1024
+"""The dates whose text is kept."""
 _FLIPPED: Final[dict[Symbol, Symbol]] = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-_OPPOSITE: Final[dict[Symbol, Symbol]] = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _COMPARE: Final[dict[Symbol, Callable[[int, int], bool]]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -123,10 +126,10 @@ def _narrowed(tests: tuple[Test, ...], earlier: list[frozenset[Test]]) -> tuple[
         if not missing:
             return None
         test, *more = missing
-        if more or not _read(missing) <= _read(tests) or len(narrowed) > _LONGEST:
+        if more or not _read(missing) <= _read(tests) or len(narrowed) > _MOST_TESTS:
             continue
         if test.value is None or test.attribute not in fixed:
-            narrowed[attrs.evolve(test, op=_OPPOSITE[test.op])] = None
+            narrowed[attrs.evolve(test, op=CONTRARY[test.op])] = None
         elif _COMPARE[test.op](fixed[test.attribute], test.value):
             return None
     return tuple(narrowed)
@@ -335,7 +338,7 @@ class _Levels:
         if len(one) * len(other) > _MOST_PRODUCTS and len(one) > 1 and len(other) > 1:
             one, other = (self.named(one), other) if len(one) > len(other) else (one, self.named(other))
         both = [tuple(dict.fromkeys(a + b)) for a, b in product(one, other)]
-        if max(map(len, both), default=0) > _LONGEST:
+        if max(map(len, both), default=0) > _MOST_TESTS:
             return [(a[0], b[0]) for a, b in product(self.named(one), self.named(other))]
         return both
 
