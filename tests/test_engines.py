@@ -161,7 +161,7 @@ def test_a_disagreement_gives_no_verdict_and_names_no_fact():
         return right(case)._replace(statuses=("met",))
 
     with pytest.raises(EngineDisagreement, match="only: durable says met, compiled says unmet") as caught:
-        api._checked(ruleset, right, wrong)(case)
+        api._checked(ruleset, right.find, wrong)(case)
     assert "Insurer" not in str(caught.value)
     assert ruleset.digest in str(caught.value)
 
@@ -176,7 +176,18 @@ def test_a_disagreement_about_units_alone_is_one_too():
 
     case = Case(plan=Plan(units_per_visit=2), visit=Visit(units=3))
     with pytest.raises(EngineDisagreement, match="units-per-visit: the engines allow different units"):
-        api._checked(ruleset, right, wrong)(case)
+        api._checked(ruleset, right.find, wrong)(case)
+
+
+def test_a_disagreement_about_what_the_statuses_add_up_to_is_one_too():
+    right = api._decider(BASE, "planned", "compiled")
+
+    def wrong(case):
+        _, accepted, outcome = right.find(case)
+        return "covered", accepted, outcome
+
+    with pytest.raises(EngineDisagreement, match="they add them up otherwise"):
+        api._checked(BASE, wrong, right)(Case())
 
 
 def test_checked_without_durable_rules_says_so(monkeypatch):

@@ -83,9 +83,7 @@ def _way(ruleset: Ruleset, stage: str, engine: str) -> tuple[Basis, Find, Decide
         _known("stage", stage, STAGES)
         _known("engine", engine, ENGINES)
         basis = Basis(ruleset, cast(Stage, stage), engine)
-        decide = _build(ruleset, basis.stage, engine)
-        find = decide.find if isinstance(decide, compiled.Decider) else lambda case: add_up(ruleset, decide(case))
-        way = ruleset.made[stage, engine] = basis, find, decide
+        way = ruleset.made[stage, engine] = basis, *_build(ruleset, basis.stage, engine)
     return way
 
 
@@ -98,38 +96,46 @@ def _known(what: str, word: str, words: tuple[str, ...]) -> None:
         raise ValueError(f"there is no {what} {word!r}: {did_you_mean(str(word), words) or one_of(words)}")
 
 
-def _build(ruleset: Ruleset, stage: Stage, engine: str) -> Decide:
+def _build(ruleset: Ruleset, stage: Stage, engine: str) -> tuple[Find, Decide]:
     if engine == "compiled":
-        return compiled.compile_ruleset(ruleset, stage)
+        decider = compiled.compile_ruleset(ruleset, stage)
+        return decider.find, decider
     if engine == "durable":
         try:
-            return durable.compile_ruleset(ruleset, stage)
+            infer = durable.compile_ruleset(ruleset, stage)
         except durable.NetworkUnavailable as error:
             raise EngineUnavailable(str(error)) from None
-    return _checked(ruleset, _decider(ruleset, stage, "compiled"), _decider(ruleset, stage, "durable"))
+        return lambda case: add_up(ruleset, infer(case)), infer
+    find = _checked(ruleset, _way(ruleset, stage, "compiled")[1], _decider(ruleset, stage, "durable"))
+    return find, lambda case: find(case)[2]
 
 
-def _checked(ruleset: Ruleset, by_function: Decide, by_inference: Decide) -> Decide:
-    def decide(case: Case) -> Outcome:
-        outcome = by_inference(case)
-        check = by_function(case)
-        if outcome != check:
-            raise EngineDisagreement(_difference(ruleset, outcome, check))
-        return outcome
+def _checked(ruleset: Ruleset, by_function: Find, by_inference: Decide) -> Find:
+    def find(case: Case) -> Found:
+        inferred = by_inference(case)
+        found = add_up(ruleset, inferred)
+        computed = by_function(case)
+        if found != computed:
+            raise EngineDisagreement(_difference(ruleset, inferred, computed[2]))
+        return found
 
-    return decide
+    return find
 
 
 def _difference(ruleset: Ruleset, inferred: Outcome, computed: Outcome) -> str:
-    said = [
-        f"{rule.id}: durable says {one}, compiled says {other}"
-        for rule, one, other in zip(ruleset.rules, inferred.statuses, computed.statuses, strict=True)
-        if one != other
-    ] or [
-        f"{ruleset.rules[place].id}: the engines allow different units"
-        for place, one, other in zip(ruleset.caps, inferred.allowed, computed.allowed, strict=True)
-        if one != other
-    ]
+    said = (
+        [
+            f"{rule.id}: durable says {one}, compiled says {other}"
+            for rule, one, other in zip(ruleset.rules, inferred.statuses, computed.statuses, strict=True)
+            if one != other
+        ]
+        or [
+            f"{ruleset.rules[place].id}: the engines allow different units"
+            for place, one, other in zip(ruleset.caps, inferred.allowed, computed.allowed, strict=True)
+            if one != other
+        ]
+        or ["they add them up otherwise"]
+    )
     return (
         f"the engines disagree on {ruleset.id} {ruleset.version} ({ruleset.digest}), so there is no verdict: "
         f"{'; '.join(said)}. This is a defect of covrules: please report it with this message."
