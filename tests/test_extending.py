@@ -13,11 +13,13 @@ import random
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import covrules
 import generators
 from covrules import FactError, RulesetError, case_from_dict, kinds
 from covrules.checking import check
+from covrules.cli import main
 from covrules.facts import FACTS
 from covrules.kinds import UNLIMITED
 from covrules.loading import read_ruleset
@@ -639,3 +641,25 @@ def test_a_rule_knows_all_that_stood_in_its_place(folder):
         told.append(rule.origin)
         rule = rule.replaces
     assert told == ["child", "middle", "base"]
+
+
+def test_of_several_shipped_versions_an_id_means_the_latest_and_a_day_chooses(folder, tmp_path, monkeypatch):
+    folder(*versions())
+    monkeypatch.setattr(covrules.library, "rules_folder", lambda: tmp_path)
+    assert covrules.load("plan").version == "2026"
+    assert covrules.load("plan", on="2025-03-01").version == "2025"
+    assert [version.version for version in covrules.load("plan").versions] == ["2025", "2026"]
+    with pytest.raises(RulesetError, match="no version of plan is in force on that day"):
+        covrules.load("plan", on="2025-08-01")
+    with pytest.raises(FactError, match=r"plan 2025 \(from 2025-01-01 until 2025-07-01\), plan 2026"):
+        covrules.load("plan").evaluate(case_from_dict({"visit": {"date": "2025-03-01"}}))
+    run = CliRunner().invoke
+    assert [line.split()[:2] for line in run(main, ["list"]).stdout.splitlines()] == [
+        ["plan", "2025"],
+        ["plan", "2026"],
+    ]
+    assert "plan 2025, illustrative" in run(main, ["show", "plan", "--on", "2025-03-01"]).stdout
+    for date, covered in (("2025-03-01", 5), ("2026-03-01", 4)):
+        case = json.dumps({"visit": {"date": date, "units": 5}})
+        said = run(main, ["evaluate", "-", "--ruleset", "plan", "--format", "json"], input=case).stdout
+        assert json.loads(said)["units"]["covered"] == covered
