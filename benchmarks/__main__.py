@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import attrs
 from rich.console import Console
@@ -221,7 +221,7 @@ def time_deciding(
         all_by_hand += [one for one, _ in pairs]
         cost = statistics.median(other for _, other in pairs) / len(cases)
         ratio, quartiles = _ratio([one / other for one, other in pairs])
-        target = _held(TARGETS.get(candidate.what), "at least", lambda least: float(ratio) >= least)  # noqa: B023
+        target = _held("at least", TARGETS.get(candidate.what), float(ratio))
         rows.append((candidate.what, _microseconds(cost), ratio, quartiles, target))
     by_itself = _microseconds(statistics.median(all_by_hand) / len(cases))
     return Table(
@@ -249,15 +249,18 @@ def time_more_rules(ruleset: Ruleset, cases: Sequence[Case], rounds: int, turns:
             pairs = _paired(one, attrs.evolve(many, what=f"{engine}, {len(more.rules)} rules"), rounds, turns)
             ratio, quartiles = _ratio([longer / short for short, longer in pairs])
             most = MOST_TIME if engine == "compiled" else None
-            target = _held(most, "at most", lambda most: float(ratio) <= most)  # noqa: B023
+            target = _held("at most", most, float(ratio))
             rows.append((f"{engine}, evaluate, {how}", ratio, quartiles, target))
     count = len(ruleset.rules)
     return Table((f"{count * COPIES} rules against {count}", "time", "quartiles", "target"), rows)
 
 
-def _held(target: float | None, bound: str, keeps: Callable[[float], bool]) -> str:
+def _held(bound: Literal["at least", "at most"], target: float | None, figure: float) -> str:
     """Return what a figure is held to, and whether it keeps to it."""
-    return "-" if target is None else f"{bound} {target}: {'yes' if keeps(target) else 'no'}"
+    if target is None:
+        return "-"
+    keeps = figure >= target if bound == "at least" else figure <= target
+    return f"{bound} {target}: {'yes' if keeps else 'no'}"
 
 
 def _paired(yardstick: Work, candidate: Work, rounds: int, turns: Turns) -> list[tuple[float, float]]:

@@ -10,7 +10,7 @@ from covrules.case_reading import case_from_dict
 from covrules.conditions import OPERATORS, Mistyped, make_test, operators_for
 from covrules.declaring import Fact
 from covrules.facts import FACTS
-from covrules.library import File, read
+from covrules.library import File, resolve
 from covrules.rule import LAYERS
 
 CODES = ["M54.5", "M54.50", "M54.2", "M25.572", "M79.10", "X99.9", "G44.209", "I89.0"]
@@ -246,7 +246,7 @@ def family(rnd, rules=None):
 def resolved(family_):
     """Return the first of some rulesets with what it extends, read by the loader like any other."""
     child, *parents = [File(json.dumps(data).encode(), f"{data['id']}.yaml") for data in family_]
-    return read(child, {parent.id: (parent,) for parent in parents}, None)
+    return resolve(child, {parent.id: (parent,) for parent in parents}, (child,), None)
 
 
 def ruleset(rnd, rules=None):

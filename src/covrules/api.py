@@ -12,18 +12,15 @@ from covrules.errors import (
     EngineDisagreement,
     EngineUnavailable,
     FactError,
-    Problem,
-    RulesetError,
     did_you_mean,
     one_of,
 )
 from covrules.facts import NOTHING_OWN, Case
 from covrules.kinds import Date, Unfit, describe
-from covrules.library import File, beside, choose, not_in_force, read, read_file, shipped, shown
-from covrules.loading import NotFound
+from covrules.library import load_file, load_shipped
 from covrules.meeting import meet
 from covrules.rule import STAGES, Stage
-from covrules.rulesets import EVER, Ruleset
+from covrules.rulesets import Ruleset
 from covrules.verdicts import Basis, Found, Outcome, Verdict, add_up
 
 Engine = Literal["checked", "compiled", "durable"]
@@ -161,23 +158,5 @@ def load(ruleset: str | os.PathLike[str], on: dt.date | str | None = None) -> Ru
     """
     day = None if on is None else _date("on", on)
     if isinstance(ruleset, str) and not ("/" in ruleset or os.sep in ruleset or ruleset.endswith(".yaml")):
-        files = shipped()
-        if ruleset not in files:
-            hint = did_you_mean(ruleset, files) or f"shipped are {', '.join(files)}."
-            message = f"there is no shipped ruleset {ruleset[:60]!r}"
-            raise RulesetError([Problem(message=message, hint=f"{hint} A path has a slash or ends in .yaml.")])
-        try:
-            return read(choose(ruleset, files[ruleset], day), {ruleset: files[ruleset]}, day)
-        except NotFound as missing:
-            raise RulesetError([Problem(message=missing.message, hint=missing.hint)]) from None
-    path = Path(os.fsdecode(ruleset))
-    file = File(read_file(path), shown(path))
-    period = file.head.version.period
-    around = beside(path) if file.head.extends or period != EVER else {}
-    try:
-        if day is not None and not period.holds(day):
-            versions = dict.fromkeys((file, *around.get(file.id, ())))
-            not_in_force(f"{file.id} {file.head.version.version} is not in force on that day", versions)
-    except NotFound as missing:
-        raise RulesetError([Problem(file=file.name, message=missing.message, hint=missing.hint)]) from None
-    return read(file, around, day)
+        return load_shipped(ruleset, day)
+    return load_file(Path(os.fsdecode(ruleset)), day)

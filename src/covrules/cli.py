@@ -14,7 +14,7 @@ from covrules.api import ENGINES, evaluate, load
 from covrules.case_files import placed, read_case, visit_date
 from covrules.checking import Report, check
 from covrules.errors import CovrulesError, EngineDisagreement, EngineUnavailable, FactError, Problem
-from covrules.library import read, read_file, shipped
+from covrules.library import read_file, resolve, shipped
 from covrules.rule import STAGES
 from covrules.showing import ruleset_to_text
 from covrules.verdicts import Verdict
@@ -147,9 +147,10 @@ def _print_report(report: Report) -> None:
 @main.command("list")
 def list_command() -> None:
     """List the shipped rulesets."""
-    for id, files in shipped().items():
+    known = shipped()
+    for id, files in known.items():
         for file in files:
-            ruleset = read(file, {}, None)
+            ruleset = resolve(file, known, files, None)
             click.echo(f"{id}  {ruleset.version}  {ruleset.status}  {ruleset.title}")
 
 

@@ -38,14 +38,14 @@ class Problem:
         if self.line is not None:
             place += [str(self.line), str(self.column)]
         head = ":".join(place)
-        subject = _one_line(f"{self.path}: {self.message}" if self.path else self.message)
+        subject = shown(f"{self.path}: {self.message}" if self.path else self.message)
         lines = [f"{head}: {subject}" if head else subject]
         if self.source and self.line is not None and self.column is not None:
             lines += _underlined(self.source, self.line, self.column)
         if self.expected:
-            lines.append(f"    expected {_one_line(self.expected)}")
+            lines.append(f"    expected {shown(self.expected)}")
         if self.hint:
-            lines.append(f"    {_one_line(self.hint)}")
+            lines.append(f"    {shown(self.hint)}")
         return "\n".join(lines)
 
 
@@ -103,12 +103,13 @@ def printable(text: str, limit: int = 60) -> str:
     """Return text from a stranger's file shortened, in one line and without control characters."""
     if len(text) <= limit and text.isprintable():
         return text
-    shown = (" " if ch.isspace() else ch for ch in text[: limit + 1])
-    clean = "".join(ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in shown)
+    spaced = (" " if ch.isspace() else ch for ch in text[: limit + 1])
+    clean = "".join(ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in spaced)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
-def _one_line(text: str) -> str:
+def shown(text: str) -> str:
+    """Return text from a stranger's file whole, in one line and without what could steer a terminal."""
     return printable(text, len(text))
 
 
@@ -123,13 +124,13 @@ def one_of(words: Sequence[str]) -> str:
 
 def _underlined(source: str, line: int, column: int) -> list[str]:
     start = max(0, column - 1 - _WINDOW // 2) if len(source) > _WINDOW else 0
-    shown = printable(source[start : start + _WINDOW], _WINDOW)
+    part = printable(source[start : start + _WINDOW], _WINDOW)
     if start:
-        shown = "…" + shown[1:]
+        part = "…" + part[1:]
     if start + _WINDOW < len(source):
-        shown = shown[:-1] + "…"
+        part = part[:-1] + "…"
     gutter = f"    {line} | "
-    return [gutter + shown, " " * (len(gutter) - 2) + "| " + " " * _width(shown[: column - 1 - start]) + "^"]
+    return [gutter + part, " " * (len(gutter) - 2) + "| " + " " * _width(part[: column - 1 - start]) + "^"]
 
 
 def _width(text: str) -> int:

@@ -126,14 +126,9 @@ class FactReader(ConditionReader):
 
     def enum_values(self, node: Node) -> tuple[str, ...]:
         """Return the words of an enum."""
-        words: dict[str, Node] = {}
-        for item in self.sequence(node, "values", "a list of words"):
-            word = self.text(item, "a word", _WORD, "a word of letters and digits, joined by hyphens")
-            if word in words:
-                self.fail(item, f"{word} comes twice", hint="leave one of them out")
-            elif word is not None:
-                words[word] = item
-        return tuple(words)
+        items = self.sequence(node, "values", "a list of words")
+        words = self.distinct(items, "a word", _WORD, "a word of letters and digits, joined by hyphens")
+        return tuple(word for word, _ in words if word is not None)
 
     def days(self, path: str, table: Mapping) -> Fact | None:
         """Return the fact that counts the days between two dates."""

@@ -7,14 +7,13 @@ from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import attrs
 
 from covrules import yaml_nodes
-from covrules.errors import Problem, RulesetError, did_you_mean, printable
-from covrules.kinds import Date, Unfit
-from covrules.loading import NotFound, nodes, read_ruleset
+from covrules.errors import Problem, RulesetError, did_you_mean, printable, shown
+from covrules.loading import NotFound, nodes, period_of, read_ruleset
 from covrules.rulesets import EVER, Period, Ruleset, Version
 from covrules.yaml_nodes import MAX_BYTES, Mapping, Node, Scalar, Sequence
 
@@ -35,12 +34,13 @@ class File:
     @property
     def id(self) -> str:
         """The id of the ruleset in it; where that cannot be read, the name of the file stands for it."""
-        return _id(self.data) or Path(self.name).stem
+        return _said(self.data).get("id") or Path(self.name).stem
 
     @property
     def sure(self) -> bool:
         """Whether it says itself that it is a ruleset, and which."""
-        return _id(self.data) is not None and _is_ruleset(self.data)
+        said = _said(self.data)
+        return "id" in said and said.get("schema", "").startswith("covrules/")
 
     @property
     def head(self) -> "Head":
@@ -57,21 +57,13 @@ class Head:
 
 
 @lru_cache(maxsize=1024)
-def _id(data: bytes) -> str | None:
-    return _said(data, "id")
-
-
-@lru_cache(maxsize=1024)
-def _is_ruleset(data: bytes) -> bool:
-    return (_said(data, "schema") or "").startswith("covrules/")
-
-
-def _said(data: bytes, key: str) -> str | None:
+def _said(data: bytes) -> dict[str, str]:
+    """Return the id and the schema that a file says, if it does; few files of a folder need be read further."""
     try:
-        text = yaml_nodes.peek(yaml_nodes.decode(data, ""), key)
+        text = yaml_nodes.decode(data, "")
     except yaml_nodes.Unreadable:
-        return None
-    return None if text is None else printable(text)
+        return {}
+    return {key: printable(value) for key, value in yaml_nodes.peek(text, "schema", "id").items()}
 
 
 @lru_cache(maxsize=256)
@@ -79,33 +71,18 @@ def _head(file: File) -> Head:
     try:
         root = nodes(file.data, file.name)
     except yaml_nodes.Unreadable:
-        return Head(Version(file.id, "", Period()), ())
-    keys = {key.text: value for key, value in _items(root)}
-    days = {key.text: _day(value) for key, value in _items(keys.get("effective"))}
-    since, until = days.get("from"), days.get("until")
-    period = EVER if since and until and until <= since else Period(since, until)
-    extends = keys.get("extends")
+        root = None
+    if not isinstance(root, Mapping):
+        return Head(Version(file.id, "", EVER), ())
+    version, extends = root.get("version"), root.get("extends")
     return Head(
-        Version(file.id, "".join(_texts(keys.get("version"))), period),
-        tuple(
-            text for node in (extends.items if isinstance(extends, Sequence) else [extends]) for text in _texts(node)
-        ),
+        Version(file.id, "".join(_texts([version])), period_of(root.get("effective"))),
+        _texts(extends.items if isinstance(extends, Sequence) else [extends]),
     )
 
 
-def _items(node: Node | None) -> list[tuple[Scalar, Node]]:
-    return node.items if isinstance(node, Mapping) else []
-
-
-def _texts(node: Node | None) -> tuple[str, ...]:
-    return (printable(node.text),) if isinstance(node, Scalar) else ()
-
-
-def _day(node: Node) -> dt.date | None:
-    try:
-        return Date().read(node.text) if isinstance(node, Scalar) else None
-    except Unfit:
-        return None
+def _texts(nodes: Iterable[Node | None]) -> tuple[str, ...]:
+    return tuple(printable(node.text) for node in nodes if isinstance(node, Scalar))
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
@@ -138,16 +115,10 @@ def beside(path: Path) -> Files:
     files = []
     for each in filter(Path.is_file, sorted(path.parent.glob("*.yaml"))):
         try:
-            files.append(File(read_file(each), shown(each)))
+            files.append(File(read_file(each), shown(str(each))))
         except RulesetError:
             continue  # whatever needs it finds it missing, and says so
     return _by_id(files)
-
-
-def shown(path: str | os.PathLike[str]) -> str:
-    """Return what errors and findings call a file: its path, without what could steer a terminal."""
-    name = os.fsdecode(path)
-    return printable(name, len(name))
 
 
 def _by_id(files: Iterable[File]) -> Files:
@@ -169,25 +140,59 @@ def choose(id: str, files: tuple[File, ...], on: dt.date | None, period: Period 
         fitting = [file for file in versions if file.head.version.period.meet(period)]
     else:
         fitting = [file for file in versions if file.head.version.period.holds(on)]
-    when = period if on is None else "on that day"
-    return fitting[-1] if fitting else not_in_force(f"no version of {id} is in force {when}", versions)
+    if not fitting:
+        when = period if on is None else "on that day"
+        raise NotFound(f"no version of {id} is in force {when}", _versions(versions))
+    return fitting[-1]
 
 
-def not_in_force(message: str, files: Iterable[File]) -> NoReturn:
-    """Raise NotFound, saying which versions there are."""
-    raise NotFound(message, f"versions there are: {', '.join(str(file.head.version) for file in files)}")
+def _versions(files: Iterable[File]) -> str:
+    return f"versions there are: {', '.join(str(file.head.version) for file in files)}"
 
 
-def read(first: File, around: Files, on: dt.date | None) -> Ruleset:
-    """Return the ruleset of a file; what it extends is looked for among those around it and among those shipped.
+def load_shipped(id: str, on: dt.date | None) -> Ruleset:
+    """Return the shipped ruleset of an id, of its versions the one in force on a day or the latest.
 
-    Raises RulesetError listing everything wrong in any of them.
+    Raises RulesetError.
     """
+    known = shipped()
+    if id not in known:
+        hint = did_you_mean(id, known) or f"shipped are {', '.join(known)}."
+        message = f"there is no shipped ruleset {id[:60]!r}"
+        raise RulesetError([Problem(message=message, hint=f"{hint} A path has a slash or ends in .yaml.")])
+    try:
+        first = choose(id, known[id], on)
+    except NotFound as missing:
+        raise RulesetError([Problem(message=missing.message, hint=missing.hint)]) from None
+    return resolve(first, known, known[id], on)
+
+
+def load_file(path: Path, on: dt.date | None) -> Ruleset:
+    """Return the ruleset of a file, which must be in force on the day if one is given; raises RulesetError."""
+    first = File(read_file(path), shown(os.fsdecode(path)))
+    version, extends = first.head.version, first.head.extends
+    around = beside(path) if extends or version.period != EVER else {}
+    siblings = _different((first, *around.get(first.id, ())))
+    if on is not None and not version.period.holds(on):
+        message = f"{version.id} {version.version} is not in force on that day"
+        raise RulesetError([Problem(file=first.name, message=message, hint=_versions(siblings))])
+    return resolve(first, among(around) if extends else {}, siblings, on)
+
+
+def among(around: Files) -> Files:
+    """Return the rulesets that can be extended: those around a file and those shipped."""
     known = shipped()
     for id, files in around.items():
         known[id] = _different((*files, *[file for file in known.get(id, ()) if file.sure]))
+    return known
+
+
+def resolve(first: File, known: Files, siblings: tuple[File, ...], on: dt.date | None) -> Ruleset:
+    """Return the ruleset of a file with what it extends of those known; `siblings` are its versions, itself included.
+
+    Raises RulesetError listing everything wrong in any of them.
+    """
     needed = {id: known[id] for id in _extended(first, known)}
-    siblings = _different((first, *around.get(first.id, ())))
     return _read(first, tuple(needed.items()), siblings, tuple(known), on)
 
 

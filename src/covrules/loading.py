@@ -67,6 +67,12 @@ def nodes(data: bytes, file: str) -> Node:
     return yaml_nodes.read(yaml_nodes.decode(data, file), file)
 
 
+def period_of(node: Node | None) -> Period:
+    """Return the period that a file's `effective` says; what is wrong there, reading the whole file tells."""
+    read = _RulesetReader("", _nowhere).period(node) if node is not None else None
+    return EVER if read is None or (read.since and read.until and read.until <= read.since) else read
+
+
 def _with_source(problems: Iterable[Problem], data: bytes) -> list[Problem]:
     lines = yaml_nodes.lines(data[: yaml_nodes.MAX_BYTES].decode("utf-8-sig", "replace"))
     return [attrs.evolve(p, source=lines[p.line - 1] if p.line and p.line <= len(lines) else None) for p in problems]
@@ -150,12 +156,10 @@ class _RulesetReader(RuleReader):
 
     def extends(self, node: Node, period: Period) -> tuple[str, ...]:
         ids = {}
-        for item in self.listed(node):
-            id_ = self.text(item, "the id of a ruleset", ID, "the id of a ruleset, never a path")
+        items = self.distinct(self.listed(node), "the id of a ruleset", ID, "the id of a ruleset, never a path")
+        for id_, item in items:
             if id_ is None:
                 self.orphaned = True
-            elif id_ in ids:
-                self.fail(item, f"{id_} comes twice", hint="leave one of them out")
             else:
                 ids[id_] = item
                 self.extend(item, id_, period)

@@ -1,7 +1,7 @@
 """Nodes read as the shapes that are expected of them; every problem is noted with its place."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar
 
 from covrules import yaml_nodes
@@ -95,6 +95,19 @@ class NodeReader:
         else:
             return node.text
         return None
+
+    def distinct(
+        self, items: Iterable[Node], what: str, pattern: re.Pattern[str], expected: str
+    ) -> Iterator[tuple[str | None, Node]]:
+        """Yield the items with their texts, None where one is not what is expected; note those that come twice."""
+        seen = set()
+        for item in items:
+            text = self.text(item, what, pattern, expected)
+            if text is not None and text in seen:
+                self.fail(item, f"{text} comes twice", hint="leave one of them out")
+            else:
+                seen.add(text)
+                yield text, item
 
     def choice(self, node: Node, what: str, words: tuple[Any, ...]) -> Any:
         """Return the text of the node if it is one of the words."""

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from covrules.errors import printable
+from covrules.errors import shown
 from covrules.findings import Finding
 from covrules.rule import Denial, Source
 from covrules.verdicts import Coverage, Verdict
@@ -42,13 +42,8 @@ _ENGINES: Final = {
 _WIDTH: Final = 96
 
 
-def _shown(text: str) -> str:
-    """Return the text without what could steer a terminal: rulesets and cases come from strangers."""
-    return printable(text, len(text))
-
-
 def _all_shown(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(map(_shown, texts))
+    return tuple(map(shown, texts))
 
 
 @attrs.frozen
@@ -56,7 +51,7 @@ class Line:
     """One thing said, with the smaller things said of it."""
 
     mark: Mark
-    text: str = attrs.field(converter=_shown)
+    text: str = attrs.field(converter=shown)
     details: tuple[str, ...] = attrs.field(default=(), converter=_all_shown)
 
 

@@ -102,15 +102,14 @@ class RuleReader(FactReader):
 
     def waives(self, node: Node, waiver: str) -> tuple[str, ...]:
         """Return the ids a waiver names."""
-        ids: dict[str, None] = {}
-        for item in self.sequence(node, "waives", "a list of ids of rules"):
-            id_ = self.text(item, "a rule's id", ID, "the id of a rule")
-            if id_ in ids:
-                self.fail(item, f"{id_} comes twice", hint="leave one of them out")
-            elif id_ is not None:
-                ids[id_] = None
-                self.named_by_waivers.append((waiver, id_, item))
-        return tuple(ids)
+        items = self.sequence(node, "waives", "a list of ids of rules")
+        named = [
+            (waiver, id_, item)
+            for id_, item in self.distinct(items, "a rule's id", ID, "the id of a rule")
+            if id_ is not None
+        ]
+        self.named_by_waivers += named
+        return tuple(id_ for _, id_, _ in named)
 
     def check_examples(self, rule: Rule, nodes: Node | None) -> None:
         """Note examples whose status the rule can never have."""

@@ -5,7 +5,7 @@ from typing import Final
 
 from covrules.conditions import OPERATORS, AllOf, AnyOf, Condition, Not, Ref, Test
 from covrules.declaring import Fact
-from covrules.errors import printable
+from covrules.errors import shown
 from covrules.kinds import Bool, Date, SetOf, declaration_of
 from covrules.rendering import cited, codes, wrapped
 from covrules.rule import REQUESTED, Cap, Disabled, Rule
@@ -23,7 +23,7 @@ assert _OPERATOR_WORDS.keys() == OPERATORS.keys()
 
 def ruleset_to_text(ruleset: Ruleset) -> str:
     """Return a whole resolved ruleset in plain words."""
-    return "\n".join(printable(line, len(line)) for line in _lines(ruleset))
+    return "\n".join(map(shown, _lines(ruleset)))
 
 
 def _lines(ruleset: Ruleset) -> Iterator[str]:

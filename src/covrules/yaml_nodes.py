@@ -124,8 +124,9 @@ def read(text: str, file: str) -> Node:
         raise Unreadable(_problem(file, 1, 1, "not readable as YAML")) from None
 
 
-def peek(text: str, key: str) -> str | None:
-    """Return the text under a key of the outermost mapping, reading no further than that; None where there is none."""
+def peek(text: str, *keys: str) -> dict[str, str]:
+    """Return the texts under some keys of the outermost mapping, reading no further than to the last of them."""
+    found: dict[str, str] = {}
     depth, name = 0, None
     try:
         for event in _events(text):
@@ -135,12 +136,14 @@ def peek(text: str, key: str) -> str | None:
                 depth -= 1
                 name = None
             elif isinstance(event, yaml.ScalarEvent) and depth == 1:
-                if name == key:
-                    return str(event.value)
+                if name in keys:
+                    found.setdefault(name, event.value)
+                if len(found) == len(keys):
+                    break
                 name = event.value if name is None else None
     except (yaml.YAMLError, ValueError, OverflowError):
         pass
-    return None
+    return found
 
 
 def _mistake(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:

@@ -3,15 +3,15 @@
 import datetime as dt
 import gc
 import json
-import operator
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conjunctions import COMPARE, holds
 from covrules import case_from_dict, kinds
 from covrules.engines import _network, durable
 from covrules.engines._network import Network, Test, Texts
@@ -19,28 +19,18 @@ from covrules.loading import read_ruleset
 
 needs_engine = pytest.mark.skipif(not _network.available(), reason="durable_rules cannot be loaded")
 
-COMPARE: dict[str, Callable[[int, int], bool]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
-
-def holds(tests: Sequence[Test], values: Sequence[int | None]) -> bool:
-    pairs = [(values[t.attribute], t.op, t.value if t.other is None else values[t.other]) for t in tests]
-    return all(left is not None and right is not None and COMPARE[op](left, right) for left, op, right in pairs)
+def all_hold(tests: Sequence[Test], values: Sequence[int | None]) -> bool:
+    return all(holds(test, values) for test in tests)
 
 
 def first(ways: Sequence[Sequence[Sequence[Test]]], values: Sequence[int | None]) -> int | None:
     """The way that decides."""
-    return next((way for way, products in enumerate(ways) if any(holds(tests, values) for tests in products)), None)
+    return next((way for way, products in enumerate(ways) if any(all_hold(tests, values) for tests in products)), None)
 
 
 def holding(ways: Sequence[Sequence[Sequence[Test]]], values: Sequence[int | None]) -> int:
-    return sum(holds(tests, values) for products in ways for tests in products)
+    return sum(all_hold(tests, values) for products in ways for tests in products)
 
 
 small = st.integers(0, 2)

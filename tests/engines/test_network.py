@@ -2,13 +2,12 @@
 
 import ctypes
 import gc
-import operator
 import os
 import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import count, product
 from pathlib import Path
 from random import Random
@@ -20,28 +19,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conjunctions import COMPARE, holds
 from covrules.engines import _network
 from covrules.engines._network import Conjunction, Network, NetworkUnavailable, Test
 
 needs_engine = pytest.mark.skipif(not _network.available(), reason="durable_rules cannot be loaded")
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
-COMPARE: dict[_network.Operator, Callable[[int, int], bool]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 OPERATORS = tuple(COMPARE)
 MOST = 2**53
-
-
-def holds(test: Test, values: Sequence[int | None]) -> bool:
-    left = values[test.attribute]
-    right = test.value if test.other is None else values[test.other]
-    return left is not None and right is not None and COMPARE[test.op](left, right)
 
 
 def oracle(conjunctions: Sequence[Conjunction], values: Sequence[int | None]) -> set[int]:
