@@ -159,7 +159,7 @@ def fixed(rnd, fact):
     if rnd.random() < 0.5:
         return {"value": plain_value(rnd, fact.kind)}
     days = rnd.sample(["2025-01-01", "2026-06-01", "2026-06-15", "2026-07-01"], rnd.choice([1, 2, 3]))
-    return {"value": {day: plain_value(rnd, fact.kind) for day in days}}
+    return {"value": {day: None if rnd.random() < 0.2 else plain_value(rnd, fact.kind) for day in days}}
 
 
 def rule(rnd, id, paths, vocabulary, layer, waivable):

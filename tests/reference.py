@@ -220,7 +220,7 @@ def facts_known(ruleset, case, as_of=None):
             known[path] = fact.kind.parse(given) if path.startswith("own.") else given
     for path, fixed in ruleset.fixed.items():
         in_force = [value for since, value in fixed.values if since is None or since <= day]
-        if in_force:
+        if in_force and in_force[-1] is not None:
             known.setdefault(path, in_force[-1])
     for path, fact in ruleset.vocabulary.items():
         if path not in known and fact.derived_from:

@@ -370,6 +370,29 @@ def test_one_file_gives_other_limits_in_another_year(folder, engine):
     assert covered("2026-01-01", plan={"units_per_visit": 4, "payer": "Example"}) == ("partial", 4)
 
 
+def test_what_a_source_leaves_open_for_some_days_is_unknown_on_them(folder):
+    years = {"2020-01-01": 16, "2021-01-01": None, "2024-01-01": 24}
+    rule = {
+        "id": "visits",
+        "title": "Visits",
+        "requires": {"history.visits_this_year": {"below": "$plan.visits_per_year"}},
+    }
+    ruleset = folder(data_of("gap", rule, facts={"plan.visits_per_year": {"value": years}}))
+
+    def said(date, **plan):
+        verdict = ruleset.evaluate(
+            case_from_dict({"visit": {"date": date}, "history": {"visits_this_year": 20}, "plan": plan})
+        )
+        return verdict.findings[0].status, verdict.findings[0].missing
+
+    assert said("2020-12-31") == ("unmet", ())
+    assert said("2021-01-01") == ("unknown", ("plan.visits_per_year",))
+    assert said("2023-12-31", visits_per_year=30) == ("met", ())
+    assert said("2024-01-01") == ("met", ())
+    assert "16 from January 1, 2020; not known from January 1, 2021; 24 from" in ruleset_to_text(ruleset)
+    assert json.loads(json.dumps(ruleset_to_data(ruleset)))["facts"]["plan.visits_per_year"]["value"] == years
+
+
 def test_as_of_chooses_values_where_the_date_of_the_visit_is_unknown_and_nothing_else(folder):
     ruleset = folder(DATED)
     case = case_from_dict({"visit": {"units": 5}})

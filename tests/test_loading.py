@@ -318,11 +318,12 @@ def test_the_same_data_in_another_form_is_the_same_ruleset():
             json.dumps(data, separators=(",", ":")),
             yaml.safe_dump(data),
             yaml.safe_dump(data, default_flow_style=True, width=40),
-            yaml.safe_dump(texts(data), default_style='"'),
             yaml.safe_dump(data, sort_keys=False, indent=6).replace("\n", "  # said aside\n", 3),
             yaml.safe_dump(data).replace("\n", "\r\n"),
             "\ufeff# begins with a mark\n" + yaml.safe_dump(shuffled(data, rnd), sort_keys=False),
         ]
+        if "null" not in json.dumps(data):  # in quotes it would be a word
+            forms.append(yaml.safe_dump(texts(data), default_style='"'))
         for form in forms:
             again = read_ruleset(form.encode(), "elsewhere/other.yaml")
             assert again == ruleset, form

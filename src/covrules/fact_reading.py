@@ -186,7 +186,7 @@ class FactReader(ConditionReader):
         return Fixed(self.vocabulary[path], values, cites, place, self.id, replaces)
 
     def values_by_day(self, node: Node, path: str) -> tuple[tuple[dt.date | None, Any], ...]:
-        """Return the values of a fact in order, each with the day from which it holds."""
+        """Return the values of a fact in order, each with the day from which it holds; None is not known from then on."""
         kind = self.vocabulary[path].kind
         if not isinstance(node, Mapping):
             value = self.value(node, path, kind)
@@ -197,6 +197,7 @@ class FactReader(ConditionReader):
         read: list[tuple[dt.date | None, Any]] = []
         for key, value in table.items if table else ():
             day = self.value(key, f"a day for {path}", Date())
-            read.append((day, self.value(value, path, kind) if day is not None else None))
+            unknown = day is None or (isinstance(value, Scalar) and value.null)
+            read.append((day, None if unknown else self.value(value, path, kind)))
         # A day that could not be read is None here, and noted already.
         return tuple(sorted(read, key=lambda each: each[0] or dt.date.min)) if None not in dict(read) else ()

@@ -80,6 +80,7 @@ class Version:
 class Fixed:
     """What a plan fixes of a fact: its values in order, each from a day on; with None from ever.
 
+    A value of None says that from that day on it is not known: nobody has read what holds then.
     `origin` is the ruleset that fixes it, `replaces` what one that is extended fixed.
     """
 
@@ -91,7 +92,7 @@ class Fixed:
     replaces: "Fixed | None" = attrs.field(default=None, eq=False, repr=False)
 
     def on(self, day: dt.date | None) -> Any:
-        """Return the value on a day; None before the first. Without a day, only what holds on every day."""
+        """Return the value on a day, None where it is not known. Without a day, only what holds on every day."""
         known = [value for since, value in self.values if since is None or (day is not None and since <= day)]
         return known[-1] if known else None
 
@@ -294,7 +295,8 @@ def _source_to_data(source: Source) -> dict[str, Any]:
 
 
 def _values_to_data(fixed: Fixed) -> Any:
-    values = {_day(since): fixed.fact.kind.plain(value) for since, value in fixed.values}
+    plain = fixed.fact.kind.plain
+    values = {_day(since): None if value is None else plain(value) for since, value in fixed.values}
     return values.get(None, values)
 
 

@@ -61,7 +61,8 @@ def _paragraph(head: str, sentences: list[str]) -> Iterator[str]:
 
 def _values(fixed: Fixed) -> str:
     said = [
-        fixed.fact.kind.words(value) + (f" from {Date().words(since)}" if since else "")
+        ("not known" if value is None else fixed.fact.kind.words(value))
+        + (f" from {Date().words(since)}" if since else "")
         for since, value in fixed.values
     ]
     return "; ".join(said)
