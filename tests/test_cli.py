@@ -141,7 +141,7 @@ def test_list_and_show(run):
     assert "prescriber-type (plan): Prescribed by an accepted prescriber" in shown
     assert 'Applies where the answer to "Does my plan need a prescription before massage is covered?" is yes.' in shown
     assert "Requires that the prescriber is one of the accepted prescribers." in shown
-    assert "Denial code: CARC 184." in shown
+    assert "Denial code: CARC 184 (prescribing provider may not prescribe it)." in shown
     assert "[insurer] accepts prescriptions from [accepted prescribers]" in shown
 
 

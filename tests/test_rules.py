@@ -43,6 +43,7 @@ def test_denial_codes_are_ones_that_were_confirmed(id):
     for rule in covrules.load(id).rules:
         for denial in rule.denial:
             assert denial.carc in CARC, rule.id
+            assert CARC[denial.carc].source != "older list", rule.id
             assert set(denial.rarc) <= set(RARC), rule.id
 
 

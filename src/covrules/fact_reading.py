@@ -186,7 +186,7 @@ class FactReader(ConditionReader):
         return Fixed(self.vocabulary[path], values, cites, place, self.id, replaces)
 
     def values_by_day(self, node: Node, path: str) -> tuple[tuple[dt.date | None, Any], ...]:
-        """Return the values of a fact in order, each with the day from which it holds; None is not known from then on."""
+        """Return the values of a fact in order, each with the day from which it holds; None says it is not known."""
         kind = self.vocabulary[path].kind
         if not isinstance(node, Mapping):
             value = self.value(node, path, kind)

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from covrules.codes.denials import CARC, RARC
 from covrules.conditions import OPERATORS, AllOf, AnyOf, Condition, Not, Ref, Test
 from covrules.declaring import Fact
 from covrules.errors import shown
 from covrules.kinds import Bool, Date, SetOf, declaration_of
 from covrules.rendering import cited, codes, wrapped
-from covrules.rule import REQUESTED, Cap, Disabled, Rule
+from covrules.rule import REQUESTED, Cap, Denial, Disabled, Rule
 from covrules.rulesets import EVER, Fixed, Ruleset
 
 Vocabulary = Mapping[str, Fact]
@@ -52,6 +53,12 @@ def _lines(ruleset: Ruleset) -> Iterator[str]:
         for disabled in ruleset.disabled:
             rule = disabled.rule
             yield from _paragraph(f"{rule.id}: {rule.title}", [f"{_origin(rule)} {_left_out(disabled)}"])
+
+
+def _meaning(denial: Denial) -> str:
+    known = [CARC.get(denial.carc), *map(RARC.get, denial.rarc)]
+    said = "; ".join(code.meaning for code in known if code)
+    return f" ({said})" if said else ""
 
 
 def _paragraph(head: str, sentences: list[str]) -> Iterator[str]:
@@ -115,7 +122,7 @@ def _about_rule(ruleset: Ruleset, rule: Rule) -> Iterator[str]:
         yield f"What to do ({rule.remedy.who}): {rule.remedy.action}"
     for denial in rule.denial:
         where = f" where {condition_words(denial.when, known)}" if denial.when else ""
-        yield f"Denial code{where}: {codes(denial)}."
+        yield f"Denial code{where}: {codes(denial)}{_meaning(denial)}."
     for source in rule.cites:
         yield f"Source: {cited(source)}."
     yield _origin(rule)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from covrules.codes.denials import CARC, RARC
+from covrules.codes.denials import CARC, CONFIRMED, RARC, Code
 
 CARC_NUMBERS = """
 26 27 200 31 19 20 21 22 204 96 272 273 50 55 56 49 167 11 12 146 173 174 175 176 184 183 185 170 B7 8
@@ -20,13 +20,17 @@ def test_the_listed_numbers_and_no_others() -> None:
 
 
 @pytest.mark.parametrize("codes", [CARC, RARC])
-def test_wordings_are_short_and_distinct(codes: dict[str, str]) -> None:
-    assert all(0 < len(wording) <= 72 for wording in codes.values())
-    assert len(set(codes.values())) == len(codes)
+def test_wordings_are_short_and_distinct(codes: dict[str, Code]) -> None:
+    assert all(0 < len(code.meaning) <= 72 for code in codes.values())
+    assert len({code.meaning for code in codes.values()}) == len(codes)
+
+
+def test_every_number_says_where_it_was_confirmed() -> None:
+    assert {code.source for code in [*CARC.values(), *RARC.values()]} == set(CONFIRMED)
 
 
 @pytest.mark.parametrize("codes", [CARC, RARC])
-def test_numbers_are_written_as_on_a_remittance(codes: dict[str, str]) -> None:
+def test_numbers_are_written_as_on_a_remittance(codes: dict[str, Code]) -> None:
     assert all(re.fullmatch(r"[A-Z]?[1-9][0-9]*", number) for number in codes)
 
 
@@ -51,4 +55,4 @@ def test_the_tables_cannot_be_changed() -> None:
     ],
 )
 def test_meanings_that_are_easily_swapped(number: str, word: str) -> None:
-    assert word in CARC[number]
+    assert word in CARC[number].meaning
