@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from hypothesis import strategies as st
 
-from covrules import kinds
+from covrules import conditions, kinds
 from covrules.case_reading import case_from_dict
 from covrules.conditions import OPERATORS, Mistyped, make_test, operators_for
 from covrules.declaring import Fact
@@ -270,9 +270,47 @@ def case_data(rnd, facts):
     return data
 
 
+def days_that_tell(made):
+    """Return days on which a ruleset is in force: DAY if it can be, and those around which something changes in it."""
+    ends = [made.effective.since, made.effective.until]
+    turns = {since for each in made.fixed.values() for since, _ in each.values}
+    turns |= {test.right for rule in made.rules for test in tests_in(rule) if isinstance(test.right, date)}
+    turns.discard(kinds.OPEN)
+    near = [day + timedelta(days=days) for day in sorted({*ends, *turns} - {None}) for days in (-1, 0, 40)]
+    return [day for day in (DAY, *near) if made.effective.holds(day)]
+
+
+def tests_in(rule):
+    """Return the tests in the conditions of a rule."""
+
+    def tests(condition):
+        if isinstance(condition, conditions.Test):
+            return [condition]
+        parts = (condition.part,) if isinstance(condition, conditions.Not) else condition.parts
+        return [test for part in parts for test in tests(part)]
+
+    written = [condition for condition in (rule.applies, rule.requires, rule.unless) if condition is not None]
+    return [test for condition in written for test in tests(condition)]
+
+
+def moved(data, days, vocabulary):
+    """Return a case with all its dates moved by some days."""
+
+    def value(group, name, said):
+        dated = isinstance(vocabulary[f"{group}.{name}"].kind, kinds.Date) and said[0].isdigit()
+        return (date.fromisoformat(said) + timedelta(days=days)).isoformat() if dated else said
+
+    return {group: {name: value(group, name, said) for name, said in facts.items()} for group, facts in data.items()}
+
+
 def case_for(rnd, made):
     """Return a random case that bears on a ruleset; it repeats or leaves out what the ruleset fixes."""
     data = case_data(rnd, needed(made))
+    if made.dated and not made.effective.holds(DAY):
+        data.setdefault("visit", {}).setdefault("date", DAY.isoformat())
+    if made.dated and "date" in data.get("visit", {}) and (rnd.random() < 0.5 or not made.effective.holds(DAY)):
+        around = date.fromisoformat(data["visit"]["date"])
+        data = moved(data, (rnd.choice(days_that_tell(made)) - around).days, made.vocabulary)
     day = date.fromisoformat(data.get("visit", {}).get("date", DAY.isoformat()))
     for path, value in made.fixed_on(day).items():
         fact = made.vocabulary[path]

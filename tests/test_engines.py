@@ -18,6 +18,7 @@ import reference
 from covrules import Case, EngineDisagreement, EngineUnavailable, Plan, Prescription, Visit, api, case_from_dict
 from covrules.engines import durable
 from covrules.facts import FACTS
+from covrules.library import shipped
 from covrules.loading import read_ruleset
 from covrules.rule import STAGES
 from generators import DAY
@@ -61,6 +62,18 @@ def test_engines_agree_with_the_reference_over_many_rulesets():
 @pytest.mark.long
 def test_engines_agree_with_the_reference_over_200_000_pairs():
     assert disagreements(range(10_000, 20_000), 20) == []
+
+
+@pytest.mark.parametrize("id", [id for id in shipped() if id != BASE.id])
+def test_engines_agree_on_what_is_shipped(id):
+    ruleset = covrules.load(id)
+    rnd = random.Random(id)
+    for number in range(120):
+        case = generators.case_for(rnd, ruleset)
+        stage = STAGES[number % 3]
+        expected = reference.verdict(ruleset, case, stage, DAY)
+        for engine in ENGINES:
+            assert reference.said_by(ruleset.evaluate(case, stage, engine, DAY)) == expected
 
 
 def test_engines_agree_on_the_base_ruleset():
