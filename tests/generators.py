@@ -5,13 +5,14 @@ from datetime import date, timedelta
 
 from hypothesis import strategies as st
 
-from covrules import conditions, kinds
+from covrules import kinds
 from covrules.case_reading import case_from_dict
 from covrules.conditions import OPERATORS, Mistyped, make_test, operators_for
 from covrules.declaring import Fact
 from covrules.facts import FACTS
 from covrules.library import File, resolve
 from covrules.rule import LAYERS
+from covrules.telling import tests_of
 
 CODES = ["M54.5", "M54.50", "M54.2", "M25.572", "M79.10", "X99.9", "G44.209", "I89.0"]
 PREFIXES = ["M", "M54", "M54.5", "M25.57", "G", "I89.0", "Z"]
@@ -274,23 +275,10 @@ def days_that_tell(made):
     """Return days on which a ruleset is in force: DAY if it can be, and those around which something changes in it."""
     ends = [made.effective.since, made.effective.until]
     turns = {since for each in made.fixed.values() for since, _ in each.values}
-    turns |= {test.right for rule in made.rules for test in tests_in(rule) if isinstance(test.right, date)}
+    turns |= {test.right for rule in made.rules for test in tests_of(rule) if isinstance(test.right, date)}
     turns.discard(kinds.OPEN)
     near = [day + timedelta(days=days) for day in sorted({*ends, *turns} - {None}) for days in (-1, 0, 40)]
     return [day for day in (DAY, *near) if made.effective.holds(day)]
-
-
-def tests_in(rule):
-    """Return the tests in the conditions of a rule."""
-
-    def tests(condition):
-        if isinstance(condition, conditions.Test):
-            return [condition]
-        parts = (condition.part,) if isinstance(condition, conditions.Not) else condition.parts
-        return [test for part in parts for test in tests(part)]
-
-    written = [condition for condition in (rule.applies, rule.requires, rule.unless) if condition is not None]
-    return [test for condition in written for test in tests(condition)]
 
 
 def moved(data, days, vocabulary):
