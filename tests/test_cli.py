@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from covrules import RulesetError, load
 from covrules.cli import main
+from covrules.library import shipped
 
 ROOT = Path(__file__).parents[1]
 WRONG = """\
@@ -135,7 +136,13 @@ def test_check_takes_folders():
 
 
 def test_list_and_show(run):
-    assert "medical-massage" in run("list").stdout
+    head, *rows = run("list").stdout.splitlines()
+    assert head.split("  ")[0] == "id"
+    assert [row.split()[0] for row in rows] == list(shipped())
+    plan = next(row for row in rows if row.startswith("uniform-medical-plan"))
+    said = [cell.strip() for cell in plan.split("  ") if cell]
+    assert said[2:5] == ["Uniform Medical Plan", "sourced", "from 2020-01-01 until 2025-01-01"]
+    assert said[5:7] == ["51", "3"]
     shown = run("show", "medical-massage").stdout
     shown = " ".join(shown.split())
     assert "prescriber-type (plan): Prescribed by an accepted prescriber" in shown

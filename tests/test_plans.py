@@ -190,7 +190,7 @@ STARTS = sorted((EXAMPLES / "rulesets").glob("*.yaml"))
 @pytest.mark.parametrize("path", STARTS, ids=lambda path: path.stem)
 def test_the_rulesets_in_examples_say_what_their_examples_say(path):
     report = check(covrules.load(path))
-    assert (report.failures, report.unexercised) == ((), ())
+    assert (report.failures, report.unexercised, report.branches, report.survivors) == ((), (), (), ())
 
 
 @pytest.mark.parametrize(("date", "units"), [("2025-12-31", (6, "covered", 6)), ("2026-01-01", (6, "partial", 4))])

@@ -31,11 +31,13 @@ def test_the_base_has_its_ids_in_order():
 
 
 @pytest.mark.parametrize("id", shipped())
-def test_examples_say_what_the_rules_say_and_reach_every_status(id):
+def test_examples_say_what_the_rules_say_reach_every_status_and_branch_and_notice_every_mutant(id):
     report = check(covrules.load(id))
     assert report.run > 0
     assert report.failures == ()
     assert report.unexercised == ()
+    assert report.branches == ()
+    assert report.survivors == ()
 
 
 @pytest.mark.parametrize("id", shipped())

@@ -1,13 +1,21 @@
-"""Whether a ruleset says what its own examples say: each is run against its rule alone."""
+"""Whether a ruleset says what its own examples say, each run against its rule alone, and what they would not notice."""
 
-from collections.abc import Iterator
+import datetime as dt
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import attrs
+import yaml
 
 from covrules.api import evaluate
-from covrules.facts import by_group, case_of
-from covrules.rule import Place, Rule, Status
-from covrules.rulesets import EVER, Ruleset
+from covrules.branches import untaken
+from covrules.extending import may_replace, why_not_waived
+from covrules.kinds import plain
+from covrules.mutants import Mutant, mutants
+from covrules.rule import Disabled, Place, Rule, Status
+from covrules.rulesets import Ruleset
+from covrules.trials import Trial
 
 
 @attrs.frozen
@@ -21,13 +29,40 @@ class Failure:
 
 
 @attrs.frozen
+class Survivor:
+    """A mutant that no example notices, and one that would: facts on which the rule has another status."""
+
+    mutant: Mutant
+    given: Mapping[str, Any]
+    then: Status
+
+    @property
+    def example(self) -> str:
+        """The example that would notice it, as a line of the file."""
+        given = {path: value if type(value) is dt.date else plain(value) for path, value in self.given.items()}
+        example = {"given": given, "then": self.then}
+        line: str = yaml.safe_dump(
+            example, default_flow_style=True, sort_keys=False, allow_unicode=True, width=math.inf
+        )
+        return line.strip()
+
+
+@attrs.frozen
 class Report:
-    """What checking found: examples run and failed, what no example exercises, and what is worth a look."""
+    """What checking found: examples run and failed, what no example exercises or notices, and what is worth a look.
+
+    `unexercised` are the statuses, `branches` the branches that no example comes to, each after the id of its rule. Of
+    the mutants, `noticed` are noticed, `survivors` could be, and `alike` are those no example can tell from their rule.
+    """
 
     ruleset: Ruleset
     run: int
     failures: tuple[Failure, ...]
     unexercised: tuple[tuple[str, Status], ...]
+    branches: tuple[tuple[str, str], ...]
+    noticed: tuple[Mutant, ...]
+    survivors: tuple[Survivor, ...]
+    alike: tuple[Mutant, ...]
     notes: tuple[str, ...]
 
 
@@ -35,25 +70,55 @@ def check(ruleset: Ruleset) -> Report:
     """Run every example of the rules it writes itself, and look for what may have been forgotten.
 
     Each rule is run alone, at its own stage, without what the ruleset fixes; inherited ones are checked where they
-    are written.
+    are written. So are its mutants, by the compiled engine.
     """
-    failures, unexercised, run = [], [], 0
+    failures, unexercised, branches, run = [], [], [], 0
+    noticed, survivors, alike = [], [], []
+    notes = [*_notes(ruleset)]
     for rule in written_by(ruleset):
-        alone = attrs.evolve(ruleset, rules=(rule,), fixed={}, effective=EVER)
+        trial = Trial.of(ruleset, rule)
         reached = set()
-        for example in rule.examples:
-            found = evaluate(alone, case_of(by_group(example.given)), stage=rule.stage).findings[0].status
+        for example, case in zip(rule.examples, trial.examples, strict=True):
+            found = evaluate(trial.alone, case, stage=rule.stage).findings[0].status
             run += 1
             reached.add(found)
             if found != example.then:
                 failures.append(Failure(rule.id, example.place, example.then, found))
         unexercised += [(rule.id, status) for status in rule.reachable if status not in reached]
-    return Report(ruleset, run, tuple(failures), tuple(unexercised), tuple(_notes(ruleset)))
+        branches += [(rule.id, branch) for branch in untaken(trial)]
+        for mutant in mutants(rule):
+            other = Trial.of(ruleset, mutant.rule)
+            made = attrs.evolve(ruleset, rules=tuple(mutant.rule if each is rule else each for each in ruleset.rules))
+            if trial.notices(other) or _refused(made, mutant.rule) or [*_notes(made)] != notes:
+                noticed.append(mutant)
+            elif told := trial.telling(other):
+                survivors.append(Survivor(mutant, *told))
+            else:
+                alike.append(mutant)
+    return Report(
+        ruleset,
+        run,
+        tuple(failures),
+        tuple(unexercised),
+        tuple(branches),
+        tuple(noticed),
+        tuple(survivors),
+        tuple(alike),
+        tuple(notes),
+    )
 
 
 def written_by(ruleset: Ruleset) -> tuple[Rule, ...]:
     """Return the rules that a ruleset writes itself."""
     return tuple(rule for rule in ruleset.rules if rule.origin == ruleset.id)
+
+
+def _refused(ruleset: Ruleset, rule: Rule) -> bool:
+    """Return whether a ruleset would not be read for the layer that one of its rules has."""
+    older = rule.replaces.rule if isinstance(rule.replaces, Disabled) else rule.replaces
+    if older is not None and not may_replace(rule, older):
+        return True
+    return any(why_not_waived(waiver, each) for waiver in ruleset.rules for each in ruleset.waived_by(waiver))
 
 
 def _notes(ruleset: Ruleset) -> Iterator[str]:
@@ -70,5 +135,7 @@ def _notes(ruleset: Ruleset) -> Iterator[str]:
             yield f"{rule.id} has no because: a denial by it would give no reason"
         if rule.decides and rule.layer != "clinic" and not rule.denial:
             yield f"{rule.id} has no denial code"
+        if rule.layer == "clinic" and rule.denial:
+            yield f"{rule.id} is the clinic's own rule and has a denial code: no insurer sends one"
         if any(denial.when is None for denial in rule.denial[:-1]):
             yield f"{rule.id} has denial codes after one without when: they are never reached"

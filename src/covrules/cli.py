@@ -13,10 +13,10 @@ from covrules import __version__
 from covrules.api import ENGINES, evaluate, load
 from covrules.case_files import placed, read_case, visit_date
 from covrules.checking import Report, check
-from covrules.errors import CovrulesError, EngineDisagreement, EngineUnavailable, FactError, Problem
+from covrules.errors import CovrulesError, EngineDisagreement, EngineUnavailable, FactError, Problem, shown
 from covrules.library import read_file, resolve, shipped
 from covrules.rule import STAGES
-from covrules.showing import ruleset_to_text
+from covrules.showing import IN_BRIEF, in_brief, ruleset_to_text
 from covrules.verdicts import Verdict
 from covrules.yaml_nodes import MAX_BYTES
 
@@ -96,7 +96,7 @@ def _print(verdict: Verdict, form: str) -> None:
 @main.command("check")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 def check_command(paths: tuple[str, ...]) -> None:
-    """Load rulesets, run their examples and say which statuses no example exercises.
+    """Load rulesets, run their examples, and say what these leave untried and which slips they miss.
 
     PATH is a ruleset or a folder of them.
     """
@@ -133,25 +133,44 @@ def _files(argument: str) -> list[str | Path]:
 def _print_report(report: Report) -> None:
     ruleset = report.ruleset
     passed = report.run - len(report.failures)
+    noticed = len(report.noticed)
+    alike = f" (and {len(report.alike)} that no example can tell from their rules)" if report.alike else ""
     click.echo(
-        f"{ruleset.id} {ruleset.version}: {len(ruleset.rules)} rules, {passed} of {report.run} examples as they say"
+        f"{ruleset.id} {ruleset.version}: {len(ruleset.rules)} rules, {passed} of {report.run} examples as they say, "
+        f"{noticed} of {noticed + len(report.survivors)} mutants noticed{alike}"
     )
     for failure in report.failures:
         click.echo(f"  wrong: {failure.place}: {failure.rule} should be {failure.expected} and is {failure.found}")
     for rule, status in report.unexercised:
         click.echo(f"  not exercised: {rule} {status}")
+    for rule, branch in report.branches:
+        click.echo(f"  not exercised: {rule}: {shown(branch)}")
+    for survivor in report.survivors:
+        mutant = survivor.mutant
+        click.echo(f"  survives: {mutant.rule.id}: {shown(mutant.change)}; noticed by {shown(survivor.example)}")
     for note in report.notes:
         click.echo(f"  note: {note}")
 
 
 @main.command("list")
 def list_command() -> None:
-    """List the shipped rulesets."""
+    """List the shipped rulesets: payer, status, days in force, rules and sources."""
     known = shipped()
-    for id, files in known.items():
-        for file in files:
-            ruleset = resolve(file, known, files, None)
-            click.echo(f"{id}  {ruleset.version}  {ruleset.status}  {ruleset.title}")
+    rows = [in_brief(resolve(file, known, files, None)) for files in known.values() for file in files]
+    if sys.stdout.isatty():
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*IN_BRIEF, box=box.SIMPLE)
+        table.columns[0].min_width = max(len(row[0]) for row in rows)
+        for row in rows:
+            table.add_row(*row)
+        Console().print(table)
+        return
+    widths = [max(map(len, column)) for column in zip(IN_BRIEF, *rows, strict=True)]
+    for row in (IN_BRIEF, *rows):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 @main.command("show")

@@ -177,6 +177,15 @@ def facts_in(condition: Condition) -> Iterator[str]:
             yield from facts_in(part)
 
 
+def tests_in(condition: Condition) -> Iterator[Test]:
+    """Yield the tests of a condition, in order (one may come twice)."""
+    if isinstance(condition, Test):
+        yield condition
+    else:
+        for part in (condition.part,) if isinstance(condition, Not) else condition.parts:
+            yield from tests_in(part)
+
+
 def to_data(condition: Condition) -> dict[str, Any]:
     """Return the condition as plain data, in the file's own form."""
     if isinstance(condition, Not):
@@ -186,3 +195,31 @@ def to_data(condition: Condition) -> dict[str, Any]:
         kind = _right_kind(condition.fact.kind, OPERATORS[condition.op].right)
         return {condition.fact.path: {condition.op: f"${right.path}" if isinstance(right, Ref) else kind.plain(right)}}
     return {"all" if isinstance(condition, AllOf) else "any": [to_data(part) for part in condition.parts]}
+
+
+def in_short(condition: Condition) -> str:
+    """Return the condition in one line, close to the words of the file.
+
+    >>> in_short(Not(make_test("plan.payer", "in", ["Example Health", "Example PPO"])))
+    'not plan.payer in [Example Health, Example PPO]'
+    """
+    if isinstance(condition, Not):
+        return f"not {_bracketed(condition.part)}"
+    if isinstance(condition, Test):
+        return f"{condition.fact.path} {comparison(condition)}"
+    return (" and " if isinstance(condition, AllOf) else " or ").join(map(_bracketed, condition.parts))
+
+
+def comparison(test: Test) -> str:
+    """Return how a test compares its fact.
+
+    >>> comparison(make_test("history.visits_this_episode", "at_least", "6"))
+    'at_least 6'
+    """
+    right = to_data(test)[test.fact.path][test.op]
+    said = f"[{', '.join(map(str, right))}]" if isinstance(right, list) else str(right)
+    return f"{test.op} {said.lower() if isinstance(right, bool) else said}"
+
+
+def _bracketed(condition: Condition) -> str:
+    return f"({in_short(condition)})" if isinstance(condition, (AllOf, AnyOf)) else in_short(condition)

@@ -27,6 +27,25 @@ def ruleset_to_text(ruleset: Ruleset) -> str:
     return "\n".join(map(shown, _lines(ruleset)))
 
 
+IN_BRIEF: Final = ("id", "version", "payer", "status", "in force", "rules", "sources", "title")
+"""What `in_brief` says of a ruleset, in order."""
+
+
+def in_brief(ruleset: Ruleset) -> tuple[str, ...]:
+    """Return what a list of rulesets says of one: every rule counts, and the sources it cites itself."""
+    payer = ruleset.fixed.get("plan.payer")
+    return (
+        ruleset.id,
+        ruleset.version,
+        _values(payer) if payer else "",
+        ruleset.status,
+        str(ruleset.effective),
+        str(len(ruleset.rules)),
+        str(len(ruleset.sources)),
+        ruleset.title,
+    )
+
+
 def _lines(ruleset: Ruleset) -> Iterator[str]:
     yield ruleset.title
     yield f"{ruleset.id} {ruleset.version}, {ruleset.status}, {len(ruleset.rules)} rules"
