@@ -10,11 +10,15 @@ from typing import Any, NoReturn
 import click
 
 from covrules import __version__
+from covrules.answers_file import read_answers
 from covrules.api import ENGINES, evaluate, load
 from covrules.case_files import placed, read_case, visit_date
 from covrules.checking import Report, check
+from covrules.conversation import converse, say, summary
 from covrules.errors import CovrulesError, EngineDisagreement, EngineUnavailable, FactError, Problem, shown
+from covrules.interview import Interview
 from covrules.library import read_file, resolve, shipped
+from covrules.plan_file import MAX_DAYS, VERIFY_AFTER
 from covrules.rule import STAGES
 from covrules.showing import IN_BRIEF, in_brief, ruleset_to_text
 from covrules.verdicts import Verdict
@@ -179,6 +183,37 @@ def list_command() -> None:
 def show_command(ruleset: str, on: dt.datetime | None) -> None:
     """Say a whole ruleset in plain words: every rule, where it comes from, and what replaced, waived or disabled it."""
     click.echo(ruleset_to_text(_usable(lambda: load(ruleset, on=on.date() if on else None))))
+
+
+@main.command("new")
+@click.argument("path")
+@click.option("--answers", metavar="FILE", help="Take all answers from a YAML or JSON file (- is standard input).")
+@click.option(
+    "--verify-after",
+    type=click.IntRange(0, MAX_DAYS),
+    metavar="DAYS",
+    help=f"After how many days to ask again what was said; if not told, as the file says or {VERIFY_AFTER}.",
+)
+def new_command(path: str, answers: str | None, verify_after: int | None) -> None:
+    """Ask what a plan says, on the telephone with its insurer, and write the plan to PATH, a .yaml file.
+
+    If the file is there already, the interview goes on where it stopped: it asks what is open, and again what was said
+    too long ago.
+    """
+    today = dt.date.today()
+
+    def ask() -> Interview:
+        interview = Interview.begin(Path(path), today, verify_after)
+        if answers is None:
+            return converse(interview)
+        data, name = _read(answers)
+        given = read_answers(data, name, today)
+        try:
+            return interview.merge(given).save()
+        except FactError as error:
+            raise placed(error, data, name) from None
+
+    say(summary(_usable(ask)))
 
 
 def _usable(make: Callable[[], Any]) -> Any:
