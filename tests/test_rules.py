@@ -7,9 +7,10 @@ import pytest
 
 import covrules
 from covrules.case_files import read_case
-from covrules.checking import check
+from covrules.checking import check, written_by
 from covrules.codes.denials import CARC, RARC
 from covrules.library import shipped
+from covrules.showing import ruleset_to_text
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 BASE = covrules.load("medical-massage")
@@ -77,3 +78,14 @@ def test_example_cases(name):
     failed = [finding["rule"] for finding in said["findings"] if finding["status"] in ("unmet", "capped")]
     found = {key: said[key] for key in ("coverage", "accepted_here", "units")} | {"unmet": failed}
     assert found == EXPECTED[name]
+
+
+@pytest.mark.parametrize("id", shipped())
+def test_what_is_sourced_shows_every_rule_and_fact_with_an_address_to_read(id):
+    ruleset = covrules.load(id)
+    said = ruleset_to_text(ruleset)
+    if ruleset.status == "sourced":
+        own = [*written_by(ruleset), *[fixed for fixed in ruleset.fixed.values() if fixed.origin == id]]
+        assert all(each.cites for each in own)
+        assert all(source.url and source.read for each in own for source in each.cites)
+    assert all(source.url in said for source in ruleset.sources if source.url)

@@ -185,10 +185,14 @@ def to_text(verdict: Verdict) -> str:
 
 
 def wrapped(text: str, first: str = "") -> list[str]:
-    """Return a text as lines that fit a page, `first` before the first of them."""
+    """Return a text as lines that fit a page, `first` before the first of them; an address stays whole."""
     if len(first) + len(text) <= _WIDTH and text.isprintable() and text.strip() == text != "":
         return [first + text]
-    return textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=" " * len(first), break_on_hyphens=False)
+    rest = " " * len(first)
+    wrapper = textwrap.TextWrapper(
+        _WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False
+    )
+    return wrapper.wrap(text)
 
 
 def to_rich(verdict: Verdict) -> Any:
