@@ -922,3 +922,11 @@ def test_on_a_terminal_that_is_gone_nothing_is_lost(terminal, path):
     on.process.wait()
     assert fixed(path) == {"plan.payer": "Example Health", "plan.massage_benefit": "covered"}
     assert os.listdir(path.parent) == ["my-plan.yaml"]
+
+
+def test_the_answers_in_the_documentation(path):
+    docs = (Path(__file__).parents[1] / "docs" / "index.md").read_text("utf-8")
+    answers = docs.split("```yaml\n")[1].split("```")[0]
+    session(path).merge(read_answers(answers.encode(), "answers.yaml", DAY)).save()
+    assert fixed(path)["plan.visits_per_year"] == 24
+    assert covrules.load(path).extends == ("medical-massage", "wa-rcw-48-43-016")
