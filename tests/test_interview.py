@@ -839,8 +839,9 @@ def test_answers_that_cannot_be_read(new):
 # --- on a real terminal -----------------------------------------------------------------------------------------
 
 TERMINAL = """
-import fcntl, os, sys, termios
+import fcntl, signal, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background it is ignored
 from covrules.cli import main
 main(["new", "my-plan.yaml"])
 """
