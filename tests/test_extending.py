@@ -426,6 +426,19 @@ def test_the_findings_show_what_the_plan_fixes(folder):
     assert verdict.questions == ()
 
 
+def test_a_finding_cites_what_the_plan_fixes_of_its_facts_before_what_its_rule_cites(folder):
+    sources = {id: {"title": id.title()} for id in ("certificate", "rulebook", "other")}
+    cap = {"id": "cap", "title": "Cap", "caps": {"visit.units": "$plan.units_in_longest_visit"}, "cites": ["rulebook"]}
+    facts = {
+        "plan.minutes_per_visit": {"value": 60, "cites": ["certificate"]},
+        "plan.payer": {"value": "Example", "cites": ["other"]},
+    }
+    ruleset = folder(data_of("cited", cap, sources=sources, facts=facts))
+    verdict = ruleset.evaluate(case_from_dict({"visit": {"units": 9}, "plan": {"units_in_longest_visit": 4}}))
+    assert [source.title for source in verdict.findings[0].cites] == ["Certificate", "Rulebook"]
+    assert [source["title"] for source in verdict.to_dict()["findings"][0]["cites"]] == ["Certificate", "Rulebook"]
+
+
 def test_a_child_fixes_anew_what_its_parent_fixes(folder):
     child = data_of("child", extends="dated", facts={"plan.units_per_visit": {"value": "unlimited"}})
     assert folder(child, DATED).fixed_on(dt.date(2026, 1, 1)) == {

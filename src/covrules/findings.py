@@ -52,7 +52,8 @@ class Finding(_Draft):
 
     `because` and `denial` are None except where the rule is unmet or capped; `facts` are the known values that its
     conditions name; `missing` are the facts to ask for where it is unknown; `waived_by` are the waivers that excuse it
-    (none where its own `unless` does); `where` is the file and line of the rule.
+    (none where its own `unless` does); `cites` are the sources of what the plan fixes of its facts, then its own;
+    `where` is the file and line of the rule.
     """
 
 
@@ -76,8 +77,8 @@ class Findings:
 
     @cached_property
     def plain_cites(self) -> list[list[dict[str, Any]]]:
-        """What each rule cites, as plain values."""
-        return [plain(rule.cites) for rule in self.ruleset.rules]
+        """What is cited for each rule, as plain values."""
+        return [plain(cited_for(self.ruleset, rule)) for rule in self.ruleset.rules]
 
     def to_dicts(self, findings: tuple[Finding, ...], values: dict[str, Any]) -> list[dict[str, Any]]:
         """Return findings as plain values, ready for JSON."""
@@ -101,6 +102,13 @@ class Findings:
         ]
 
 
+def cited_for(ruleset: Ruleset, rule: Rule) -> tuple[Source, ...]:
+    """Return what is cited where the plan fixes a fact the rule reads, then what the rule cites itself."""
+    read = [fact.path for fact in with_sources(rule.facts, ruleset.vocabulary)]
+    fixed = [source for path in read if path in ruleset.fixed for source in ruleset.fixed[path].cites]
+    return tuple(dict.fromkeys([*fixed, *rule.cites]))
+
+
 def findings_of(ruleset: Ruleset) -> Findings:
     """Return what is prepared for the findings of all verdicts by these rules, made when the first are read."""
     prepared: Findings | None = ruleset.made.get(Findings)
@@ -122,7 +130,7 @@ def _maker(ruleset: Ruleset) -> Callable[[Case, tuple[Status, ...]], tuple[dict[
         *([f"{statuses} = statuses"] if statuses else []),
     ]
     for number, rule in enumerate(ruleset.rules):
-        write.names |= {f"cites{number}": rule.cites, f"tell{number}": _Telling(ruleset, rule).tell}
+        write.names |= {f"cites{number}": cited_for(ruleset, rule), f"tell{number}": _Telling(ruleset, rule).tell}
         said = {
             "rule": repr(rule.id), "title": repr(rule.title), "layer": repr(rule.layer), "status": f"s{number}",
             "because": "None", "facts": mapping(rule.facts), "missing": "()", "denial": "None", "waived_by": "()",
