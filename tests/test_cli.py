@@ -142,7 +142,7 @@ def test_list_and_show(run):
     plan = next(row for row in rows if row.startswith("uniform-medical-plan"))
     said = [cell.strip() for cell in plan.split("  ") if cell]
     assert said[2:5] == ["Uniform Medical Plan", "sourced", "from 2020-01-01 until 2025-01-01"]
-    assert said[5:7] == ["51", "3"]
+    assert said[5:7] == ["51", "4"]
     shown = run("show", "medical-massage").stdout
     shown = " ".join(shown.split())
     assert "prescriber-type (plan): Prescribed by an accepted prescriber" in shown

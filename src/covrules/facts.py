@@ -143,7 +143,11 @@ class Plan(Group):
     timely_filing_days: Limit = fact(
         "days to file a claim", "Within how many days must a claim be filed?", "insurer", unit="days"
     )
-    mandates: Texts = fact("state mandates", "Which state mandates is the plan under?", "insurer")
+    mandates: Texts = fact(
+        "state mandates",
+        "Which state mandates is the plan under, by the ids of their rulesets (such as wa-rcw-48-43-016)?",
+        "insurer",
+    )
     units_in_longest_visit: Limit = fact(
         "units in the longest visit paid",
         "How many billing units are there in the longest visit paid?",
@@ -355,7 +359,7 @@ class History(Group):
     )
     visits_this_episode: Count = fact(
         "visits so far for this condition",
-        "How many visits were there before for this condition?",
+        "How many treatment visits were there before in this episode of care for this condition?",
         "clinic",
         unit="visits",
     )
