@@ -11,8 +11,8 @@ from covrules.conditions import OPERATORS, Mistyped, make_test, operators_for
 from covrules.declaring import Fact
 from covrules.facts import FACTS
 from covrules.library import File, resolve
+from covrules.mutation.telling import tests_of
 from covrules.rule import LAYERS
-from covrules.telling import tests_of
 
 CODES = ["M54.5", "M54.50", "M54.2", "M25.572", "M79.10", "X99.9", "G44.209", "I89.0"]
 PREFIXES = ["M", "M54", "M54.5", "M25.57", "G", "I89.0", "Z"]

@@ -19,14 +19,14 @@ from covrules.checking import check
 from covrules.cli import main
 from covrules.facts import FACTS, by_group, case_of
 from covrules.loading import read_ruleset
-from covrules.mutants import mutants
+from covrules.mutation.mutants import mutants
+from covrules.mutation.telling import givens, near, values
 from covrules.rulesets import EVER, ruleset_to_data
-from covrules.telling import givens, near, values
 
 ROOT = Path(__file__).parents[1]
 
 seeds = st.integers(0, 2**32)
-few_cases = mock.patch("covrules.telling.MOST", 1_000)
+few_cases = mock.patch("covrules.mutation.telling.MOST", 1_000)
 
 
 def family_of(seed):

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 import covrules
 from covrules import FactError, RulesetError
-from covrules.answers_file import Answers, read_answers
 from covrules.checking import check
 from covrules.cli import main
 from covrules.facts import FACTS
-from covrules.interview import TITLE, Interview, Unconfirmed, read_typed, typed
+from covrules.interview.answers_file import Answers, read_answers
+from covrules.interview.asking import TITLE, Interview, Unconfirmed, read_typed, typed
+from covrules.interview.plan_file import MANDATES, PLAN_FACTS, Call
 from covrules.library import rules_folder
-from covrules.plan_file import MANDATES, PLAN_FACTS, Call
 from generators import plain_value
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -9,13 +9,13 @@ import attrs
 import yaml
 
 from covrules.api import evaluate
-from covrules.branches import untaken
 from covrules.extending import may_replace, why_not_waived
 from covrules.kinds import plain
-from covrules.mutants import Mutant, mutants
+from covrules.mutation.branches import untaken
+from covrules.mutation.mutants import Mutant, mutants
+from covrules.mutation.trials import Trial
 from covrules.rule import Disabled, Place, Rule, Status
 from covrules.rulesets import Ruleset
-from covrules.trials import Trial
 
 
 @attrs.frozen

@@ -10,15 +10,15 @@ from typing import Any, NoReturn
 import click
 
 from covrules import __version__
-from covrules.answers_file import read_answers
 from covrules.api import ENGINES, evaluate, load
 from covrules.case_files import placed, read_case, visit_date
 from covrules.checking import Report, check
-from covrules.conversation import converse, say, summary
 from covrules.errors import CovrulesError, EngineDisagreement, EngineUnavailable, FactError, Problem, shown
-from covrules.interview import Interview
+from covrules.interview.answers_file import read_answers
+from covrules.interview.asking import Interview
+from covrules.interview.conversation import converse, say, summary
+from covrules.interview.plan_file import MAX_DAYS, VERIFY_AFTER
 from covrules.library import read_file, resolve, shipped
-from covrules.plan_file import MAX_DAYS, VERIFY_AFTER
 from covrules.rule import STAGES
 from covrules.showing import IN_BRIEF, in_brief, ruleset_to_text
 from covrules.verdicts import Verdict

@@ -8,7 +8,7 @@ import click
 from covrules.declaring import PEOPLE
 from covrules.errors import CovrulesError, FactError, Problem, RulesetError, shown
 from covrules.facts import FACTS
-from covrules.interview import Interview, Question, Unconfirmed, typed
+from covrules.interview.asking import Interview, Question, Unconfirmed, typed
 from covrules.rendering import wrapped
 
 _HELP: Final = (

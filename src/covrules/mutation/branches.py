@@ -6,8 +6,8 @@ from covrules.conditions import facts_in, in_short
 from covrules.derived import value_of
 from covrules.facts import Case
 from covrules.lowering import lower
-from covrules.telling import tests_of
-from covrules.trials import Trial
+from covrules.mutation.telling import tests_of
+from covrules.mutation.trials import Trial
 from covrules.truth import Values, tester
 
 

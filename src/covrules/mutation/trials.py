@@ -8,9 +8,9 @@ import attrs
 
 from covrules.engines.compiled import compile_ruleset
 from covrules.facts import Case, by_group, case_of
+from covrules.mutation.telling import constants_in, givens
 from covrules.rule import Rule, Status
 from covrules.rulesets import EVER, Ruleset
-from covrules.telling import constants_in, givens
 
 
 @attrs.frozen(eq=False)

@@ -9,15 +9,12 @@ from typing import Any, Final
 
 import attrs
 
-from covrules.answers_file import Answers
 from covrules.api import evaluate
 from covrules.declaring import Fact
 from covrules.errors import FactError, Problem, RulesetError, did_you_mean, printable
 from covrules.facts import FACTS, Case, Plan, Visit
-from covrules.kinds import Bool, Date, Kind, SetOf, Text, Unfit
-from covrules.library import Files, among, beside, shipped
-from covrules.node_reading import CONTROL, ID
-from covrules.plan_file import (
+from covrules.interview.answers_file import Answers
+from covrules.interview.plan_file import (
     BASE,
     MANDATES,
     MAX_ANSWER,
@@ -31,6 +28,9 @@ from covrules.plan_file import (
     read_plan,
     replace,
 )
+from covrules.kinds import Bool, Date, Kind, SetOf, Text, Unfit
+from covrules.library import Files, among, beside, shipped
+from covrules.node_reading import CONTROL, ID
 from covrules.rule import Source
 from covrules.rulesets import Ruleset
 from covrules.truth import with_sources
