@@ -202,20 +202,20 @@ def test_a_reader_sees_what_no_example_exercises_or_notices(tmp_path):
     assert (
         result.stdout
         == """\
-small 1: 1 rules, 4 of 4 examples as they say, 8 of 9 mutants noticed (and 2 that no example can tell from their rules)
+small 1: 1 rules, 4 of 4 examples as they say, 8 of 9 mutants noticed (and 2 that no example was found for)
   not exercised: treatment-plan: visit.purpose equals wellness is never true
   not exercised: treatment-plan: visit.purpose equals wellness is never false
   not exercised: treatment-plan: the denial by 50 is never chosen
   survives: treatment-plan: history.visits_this_episode at_least 6 becomes at_least 5 in applies; \
-noticed by {given: {history.visits_this_episode: 5}, then: not-applicable}
+this example would notice it:
+      - {given: {history.visits_this_episode: 5}, then: not-applicable}
 """
     )
 
 
 def test_with_what_was_missing_there_is_nothing_to_report(tmp_path):
     assert checked(tmp_path, SMALL + MISSING).stdout == (
-        "small 1: 1 rules, 7 of 7 examples as they say, 9 of 9 mutants noticed "
-        "(and 2 that no example can tell from their rules)\n"
+        "small 1: 1 rules, 7 of 7 examples as they say, 9 of 9 mutants noticed (and 2 that no example was found for)\n"
     )
 
 
@@ -267,7 +267,10 @@ def test_only_a_branch_that_some_facts_take_is_missed(tmp_path, rule, never):
         ("requires: {visit.purpose: treatment}", "becomes equals wellness in requires"),
         ("requires: {not: {provider.licensed: true}}", "not provider.licensed equals true becomes its contrary in req"),
         ("advises: Rest., unless: {provider.licensed: true}", "unless is left out"),
-        ("advises: Rest., applies: {any: [{visit.minutes: 60}, {visit.units: 4}]}", "any becomes all in applies"),
+        (
+            "advises: Rest., applies: {any: [{visit.minutes: 60}, {visit.units: 4}]}",
+            "any becomes all of visit.minutes equals 60 or visit.units equals 4 in applies",
+        ),
         ("advises: Rest., applies: {any: [{visit.minutes: 60}, {visit.units: 4}]}", "visit.units equals 4 is left out"),
     ],
 )
@@ -286,3 +289,45 @@ def test_a_layer_that_a_waiver_cannot_reach_across_and_a_code_of_the_clinics_are
 def test_a_denial_code_of_the_clinics_is_noted(tmp_path):
     said = said_of(tmp_path, 'layer: clinic, requires: {visit.units: 4}, denial: {carc: "50"}')
     assert "  note: only is the clinic's own rule and has a denial code: no insurer sends one" in said
+
+
+SMALL_HEAD = """\
+schema: covrules/1
+id: x
+title: X
+status: illustrative
+version: "1"
+rules:
+  - id: only
+    title: Only
+    requires: {}
+    examples:
+      - {{given: {{}}, then: unknown}}"""
+
+
+def test_few_facts_are_tried_even_where_there_are_many(tmp_path):
+    tests = (
+        "plan.payer: a, visit.liability: none, provider.credential: LMT, prescription.prescriber: MD, provider.network: in,"
+        " visit.purpose: treatment, prescription.diagnosis: M54.50, visit.minutes: {at_most: 60}"
+    )
+    ruleset = read_ruleset(SMALL_HEAD.format(f"{{{tests}}}").encode(), "x.yaml")
+    report = check(ruleset)
+    given = {tuple(survivor.given.items()) for survivor in report.survivors}
+    assert all(len(each) == 1 for each in given)
+    assert {mutant.change.split()[0] for mutant in report.alike} == {"layer"}
+
+
+@pytest.mark.parametrize("text", ["Example\u00a0Health", "two\nlines", "a\u200db", "soft\u00adhyphen"])
+def test_an_example_that_is_printed_can_be_pasted_whatever_its_texts(text):
+    head = SMALL_HEAD.format(f"{{plan.payer: {json.dumps(text)}}}")
+    printed = [survivor.example for survivor in check(read_ruleset(head.encode(), "x.yaml")).survivors]
+    pasted = head + "".join(f"\n      - {example}" for example in printed)
+    assert all(example.isascii() and example.isprintable() for example in printed)
+    assert check(read_ruleset(pasted.encode(), "x.yaml")).survivors == ()
+
+
+def test_a_shorter_prefix_is_told_from_a_longer():
+    ruleset = read_ruleset(SMALL_HEAD.format("{prescription.diagnosis: {within: [M5, M50]}}").encode(), "x.yaml")
+    assert "prescription.diagnosis within [M5, M50] becomes within [M50] in requires" in [
+        survivor.mutant.change for survivor in check(ruleset).survivors
+    ]

@@ -437,6 +437,16 @@ def test_a_finding_cites_what_the_plan_fixes_of_its_facts_before_what_its_rule_c
     verdict = ruleset.evaluate(case_from_dict({"visit": {"units": 9}, "plan": {"units_in_longest_visit": 4}}))
     assert [source.title for source in verdict.findings[0].cites] == ["Certificate", "Rulebook"]
     assert [source["title"] for source in verdict.to_dict()["findings"][0]["cites"]] == ["Certificate", "Rulebook"]
+    years = {"2025-01-01": 60, "2026-01-01": None}
+    ruleset = folder(
+        data_of("cited", cap, sources=sources, facts={"plan.minutes_per_visit": {"value": years, "cites": ["other"]}})
+    )
+
+    def cited(day):
+        case = case_from_dict({"visit": {"units": 9, "date": day}, "plan": {"units_in_longest_visit": 4}})
+        return [source.title for source in ruleset.evaluate(case).findings[0].cites]
+
+    assert (cited("2025-06-01"), cited("2026-06-01")) == (["Other", "Rulebook"], ["Rulebook"])
 
 
 def test_a_child_fixes_anew_what_its_parent_fixes(folder):

@@ -41,18 +41,28 @@ class Survivor:
         """The example that would notice it, as a line of the file."""
         given = {path: value if type(value) is dt.date else plain(value) for path, value in self.given.items()}
         example = {"given": given, "then": self.then}
-        line: str = yaml.safe_dump(
-            example, default_flow_style=True, sort_keys=False, allow_unicode=True, width=math.inf
-        )
+        line: str = yaml.dump(example, Dumper=_InOneLine, default_flow_style=True, sort_keys=False, width=math.inf)
         return line.strip()
 
 
-@attrs.frozen
+class _InOneLine(yaml.SafeDumper):
+    """Writes texts so that they can be shown and pasted: what cannot be seen stands in quotes, escaped."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    plain = text.isascii() and text.isprintable()
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
+
+
+_InOneLine.add_representer(str, _text)
+
+
+@attrs.frozen(kw_only=True)
 class Report:
     """What checking found: examples run and failed, what no example exercises or notices, and what is worth a look.
 
     `unexercised` are the statuses, `branches` the branches that no example comes to, each after the id of its rule. Of
-    the mutants, `noticed` are noticed, `survivors` could be, and `alike` are those no example can tell from their rule.
+    the mutants, `noticed` are noticed, `survivors` could be, and for `alike` no example was found that would.
     """
 
     ruleset: Ruleset
@@ -96,15 +106,15 @@ def check(ruleset: Ruleset) -> Report:
             else:
                 alike.append(mutant)
     return Report(
-        ruleset,
-        run,
-        tuple(failures),
-        tuple(unexercised),
-        tuple(branches),
-        tuple(noticed),
-        tuple(survivors),
-        tuple(alike),
-        tuple(notes),
+        ruleset=ruleset,
+        run=run,
+        failures=tuple(failures),
+        unexercised=tuple(unexercised),
+        branches=tuple(branches),
+        noticed=tuple(noticed),
+        survivors=tuple(survivors),
+        alike=tuple(alike),
+        notes=tuple(notes),
     )
 
 

@@ -138,7 +138,7 @@ def _print_report(report: Report) -> None:
     ruleset = report.ruleset
     passed = report.run - len(report.failures)
     noticed = len(report.noticed)
-    alike = f" (and {len(report.alike)} that no example can tell from their rules)" if report.alike else ""
+    alike = f" (and {len(report.alike)} that no example was found for)" if report.alike else ""
     click.echo(
         f"{ruleset.id} {ruleset.version}: {len(ruleset.rules)} rules, {passed} of {report.run} examples as they say, "
         f"{noticed} of {noticed + len(report.survivors)} mutants noticed{alike}"
@@ -151,7 +151,8 @@ def _print_report(report: Report) -> None:
         click.echo(f"  not exercised: {rule}: {shown(branch)}")
     for survivor in report.survivors:
         mutant = survivor.mutant
-        click.echo(f"  survives: {mutant.rule.id}: {shown(mutant.change)}; noticed by {shown(survivor.example)}")
+        click.echo(f"  survives: {mutant.rule.id}: {shown(mutant.change)}; this example would notice it:")
+        click.echo(f"      - {survivor.example}")
     for note in report.notes:
         click.echo(f"  note: {note}")
 

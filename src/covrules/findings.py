@@ -58,11 +58,12 @@ class Finding(_Draft):
 
 
 class Findings:
-    """What of the findings of a ruleset is the same for every case, and how the rest is found."""
+    """What of the findings of a ruleset is the same for every case of some days, and how the rest is found."""
 
-    def __init__(self, ruleset: Ruleset) -> None:
+    def __init__(self, ruleset: Ruleset, day: dt.date | None) -> None:
         self.ruleset = ruleset
-        self.of = _maker(ruleset)
+        self.cites = [_cited(ruleset, rule, day) for rule in ruleset.rules]
+        self.of = _maker(ruleset, self.cites)
 
     @cached_property
     def spread(self) -> Callable[[Iterable[Any]], tuple[dict[str, Any], ...]]:
@@ -78,7 +79,7 @@ class Findings:
     @cached_property
     def plain_cites(self) -> list[list[dict[str, Any]]]:
         """What is cited for each rule, as plain values."""
-        return [plain(cited_for(self.ruleset, rule)) for rule in self.ruleset.rules]
+        return [plain(cites) for cites in self.cites]
 
     def to_dicts(self, findings: tuple[Finding, ...], values: dict[str, Any]) -> list[dict[str, Any]]:
         """Return findings as plain values, ready for JSON."""
@@ -102,22 +103,25 @@ class Findings:
         ]
 
 
-def cited_for(ruleset: Ruleset, rule: Rule) -> tuple[Source, ...]:
-    """Return what is cited where the plan fixes a fact the rule reads, then what the rule cites itself."""
-    read = [fact.path for fact in with_sources(rule.facts, ruleset.vocabulary)]
-    fixed = [source for path in read if path in ruleset.fixed for source in ruleset.fixed[path].cites]
-    return tuple(dict.fromkeys([*fixed, *rule.cites]))
+def _cited(ruleset: Ruleset, rule: Rule, day: dt.date | None) -> tuple[Source, ...]:
+    """Return what is cited where the plan fixes a fact the rule reads on the day, then what the rule cites itself."""
+    known = ruleset.fixed_on(day)
+    read = [fact.path for fact in with_sources(rule.facts, ruleset.vocabulary) if fact.path in known]
+    return tuple(dict.fromkeys([*[source for path in read for source in ruleset.fixed[path].cites], *rule.cites]))
 
 
-def findings_of(ruleset: Ruleset) -> Findings:
-    """Return what is prepared for the findings of all verdicts by these rules, made when the first are read."""
-    prepared: Findings | None = ruleset.made.get(Findings)
+def findings_of(ruleset: Ruleset, day: dt.date | None) -> Findings:
+    """Return what is prepared for the findings of all verdicts by these rules on such days, made when first needed."""
+    key = (Findings, ruleset.edition(day))
+    prepared: Findings | None = ruleset.made.get(key)
     if prepared is None:
-        prepared = ruleset.made[Findings] = Findings(ruleset)
+        prepared = ruleset.made[key] = Findings(ruleset, day)
     return prepared
 
 
-def _maker(ruleset: Ruleset) -> Callable[[Case, tuple[Status, ...]], tuple[dict[str, Any], tuple[Finding, ...]]]:
+def _maker(
+    ruleset: Ruleset, cites: list[tuple[Source, ...]]
+) -> Callable[[Case, tuple[Status, ...]], tuple[dict[str, Any], tuple[Finding, ...]]]:
     """Return the function that makes the findings on a case of what was decided, after the values of the facts."""
     facts = with_sources(ruleset.facts, ruleset.vocabulary)
     write = Writer(known=known, new=object.__new__, Draft=_Draft, Finding=Finding, telling=_MORE_TO_TELL)
@@ -130,7 +134,7 @@ def _maker(ruleset: Ruleset) -> Callable[[Case, tuple[Status, ...]], tuple[dict[
         *([f"{statuses} = statuses"] if statuses else []),
     ]
     for number, rule in enumerate(ruleset.rules):
-        write.names |= {f"cites{number}": cited_for(ruleset, rule), f"tell{number}": _Telling(ruleset, rule).tell}
+        write.names |= {f"cites{number}": cites[number], f"tell{number}": _Telling(ruleset, rule).tell}
         said = {
             "rule": repr(rule.id), "title": repr(rule.title), "layer": repr(rule.layer), "status": f"s{number}",
             "because": "None", "facts": mapping(rule.facts), "missing": "()", "denial": "None", "waived_by": "()",

@@ -206,13 +206,14 @@ class Ruleset:
 
     def fixed_on(self, day: dt.date | None) -> Mapping[str, Any]:
         """Return the values of the facts that are fixed on a day; without one, what is fixed on every day."""
-        return self._editions[self._edition(day)]
+        return self._editions[self.edition(day)]
 
     def fixed_by_group(self, day: dt.date | None) -> Mapping[str, Mapping[str, Any]]:
         """Return the same by group and name."""
-        return self._editions_by_group[self._edition(day)]
+        return self._editions_by_group[self.edition(day)]
 
-    def _edition(self, day: dt.date | None) -> int:
+    def edition(self, day: dt.date | None) -> int:
+        """Return the number of the stretch of days, in each of which the same is fixed, that a day lies in."""
         return 0 if day is None else bisect_right(self._turns, day)
 
     @cached_property

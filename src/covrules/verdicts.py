@@ -10,7 +10,7 @@ from covrules.codes import icd10cm
 from covrules.declaring import Who
 from covrules.derived import value_of
 from covrules.facts import FACTS, Case
-from covrules.findings import Finding, findings_of, plain
+from covrules.findings import Finding, Findings, findings_of, plain
 from covrules.rule import REQUESTED, Stage, Status
 from covrules.rulesets import Ruleset
 
@@ -161,7 +161,11 @@ class Verdict:
 
     @cached_property
     def _explained(self) -> tuple[dict[str, Any], tuple[Finding, ...]]:
-        return findings_of(self._ruleset).of(self._case, self._outcome.statuses)
+        return self._findings.of(self._case, self._outcome.statuses)
+
+    @property
+    def _findings(self) -> Findings:
+        return findings_of(self._ruleset, self._as_of)
 
     @cached_property
     def questions(self) -> tuple[Question, ...]:
@@ -207,7 +211,7 @@ class Verdict:
             "accepted_here": self.accepted_here,
             "stage": self.stage,
             "units": plain(self.units),
-            "findings": findings_of(self._ruleset).to_dicts(self.findings, self._values),
+            "findings": self._findings.to_dicts(self.findings, self._values),
             "questions": [{"fact": asked.fact, "who": asked.who, "ask": asked.ask} for asked in self.questions],
             "remedies": [*self.remedies],
             "advice": [*self.advice],

@@ -56,7 +56,10 @@ def _conditions(condition: Condition) -> Iterator[tuple[Condition, str]]:
         case AllOf(parts) | AnyOf(parts):
             same, swapped = (AllOf, AnyOf) if isinstance(condition, AllOf) else (AnyOf, AllOf)
             if len(parts) > 1:
-                yield swapped(parts), "all becomes any" if same is AllOf else "any becomes all"
+                yield (
+                    swapped(parts),
+                    f"{'all becomes any' if same is AllOf else 'any becomes all'} of {in_short(condition)}",
+                )
             for part, others in _without_one(parts):
                 if others:
                     yield others[0] if len(others) == 1 else same(others), f"{in_short(part)} is left out"

@@ -14,7 +14,7 @@ from covrules.kinds import ANY, NO_CODE, UNLIMITED, Bool, Code, Count, Date, Day
 from covrules.rule import Rule
 
 MOST: Final = 20_000
-"""How many combinations of values are tried; where there are more, so many drawn by lot, the same every time."""
+"""How many combinations of values are tried; of more, half of these with the fewest facts, half drawn by lot."""
 
 Constants = Mapping[str, frozenset[Any]]
 """The values that conditions name, by the family of their kind."""
@@ -91,7 +91,7 @@ def values(kind: Kind, constants: Constants) -> tuple[Any, ...]:
         case Code():
             pool = _PROCEDURES if kind.system == "CPT" else _DIAGNOSES
             others = islice((code for code in pool if not code.startswith(tuple(named))), 2)
-            return _taken(kind, (*others, *sorted({*named, *map(_completed, named)}), NO_CODE))
+            return _taken(kind, (*others, *sorted({*named, *chain.from_iterable(map(_completed, named))}), NO_CODE))
         case _:
             others = islice((text for number in count(1) if (text := f"other {number}") not in named), 2)
             return (*sorted(named), *others)
@@ -110,9 +110,9 @@ def _sets(kind: SetOf, constants: Constants, named: frozenset[Any]) -> tuple[Any
     return _taken(kind, [*[chosen for size in sorted(sizes) for chosen in combinations(few, size)], ANY])
 
 
-def _completed(prefix: str) -> str:
-    """Return the beginning of a code as a code."""
-    return prefix.ljust(3, "0") + ("0" if prefix.endswith(".") else "")
+def _completed(prefix: str) -> tuple[str, ...]:
+    """Return two codes that begin so."""
+    return tuple(prefix.ljust(3, digit) + (digit if prefix.endswith(".") else "") for digit in "01")
 
 
 def _taken(kind: Kind, found: Iterable[Any]) -> tuple[Any, ...]:
@@ -134,12 +134,17 @@ def givens(facts: Iterable[Fact], constants: Constants) -> Iterator[dict[str, An
     [{}, {'visit.minutes': 0}, {'visit.minutes': 1}, {'visit.minutes': 2}, {'provider.licensed': True}]
     """
     known = {fact.path: values(fact.kind, constants) for fact in facts}
-    if prod(len(each) + 1 for each in known.values()) > MOST:
-        lots = random.Random(0)
-        drawn = ({path: lots.choice((None, *each)) for path, each in known.items()} for _ in range(MOST))
-        said = ({path: value for path, value in given.items() if value is not None} for given in drawn)
-        yield from sorted(said, key=len)
+    if prod(len(each) + 1 for each in known.values()) <= MOST:
+        yield from _fewer_first(known)
         return
+    yield from islice(_fewer_first(known), MOST // 2)
+    lots = random.Random(0)
+    drawn = ({path: lots.choice((None, *each)) for path, each in known.items()} for _ in range(MOST // 2))
+    said = ({path: value for path, value in given.items() if value is not None} for given in drawn)
+    yield from sorted(said, key=len)
+
+
+def _fewer_first(known: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
     for paths in chain.from_iterable(combinations(known, size) for size in range(len(known) + 1)):
         for each in product(*[known[path] for path in paths]):
             yield dict(zip(paths, each, strict=True))
