@@ -307,8 +307,8 @@ rules:
 
 def test_few_facts_are_tried_even_where_there_are_many(tmp_path):
     tests = (
-        "plan.payer: a, visit.liability: none, provider.credential: LMT, prescription.prescriber: MD, provider.network: in,"
-        " visit.purpose: treatment, prescription.diagnosis: M54.50, visit.minutes: {at_most: 60}"
+        "plan.payer: a, visit.liability: none, provider.credential: LMT, prescription.prescriber: MD, "
+        "provider.network: in, visit.purpose: treatment, prescription.diagnosis: M54.50, visit.minutes: {at_most: 60}"
     )
     ruleset = read_ruleset(SMALL_HEAD.format(f"{{{tests}}}").encode(), "x.yaml")
     report = check(ruleset)

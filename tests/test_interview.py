@@ -389,16 +389,16 @@ def test_an_answer_is_corrected(path):
 @pytest.mark.parametrize(
     ("key", "text", "message", "expected", "hint"),
     [
-        ("plan.massage_benefit", "Covered", "a word that is not among them",
+        ("plan.massage_benefit", "Coverd", "a word that is not among them",
          "covered, with-physical-therapy or excluded", "did you mean covered?"),
         ("plan.coverage_start", "tomorrow", "text that is not a date", "a date such as 2026-06-15", None),
-        ("plan.covered_procedures", "97124 97140", "a list with text that is not such a code",
+        ("plan.covered_procedures", "97124 97140", "text that is not such a code",
          "a procedure code of five characters, such as 97124; several with commas between; or none; or any", None),
         ("plan.prescription_required", "maybe", "text that is neither", "yes or no", None),
         ("plan.prescription_valid_days", "-1", "a negative number", "a whole number, 0 or more; or unlimited", None),
-        ("plan.covered_diagnoses", "m54", "a list with text that is not such a code",
+        ("plan.covered_diagnoses", "M54, back pain", "text that is not such a code",
          "an ICD-10-CM code or the beginning of one, such as M54; several with commas between; or none; or any",
-         "codes are upper-case, with the dot"),
+         None),
         ("plan.payer", "x" * 501, "501 characters, and 500 are the most", "text", None),
         ("call.on", "2026-11-24", "a day to come", "a day that is not after 2026-11-23", None),
         ("call.with", "Ma\x07ria", "a control character (U+0007)", "a name", None),
@@ -452,7 +452,10 @@ def test_mandates_that_no_ruleset_is_there_for_are_confirmed(path):
     assert [problem.hint for problem in doubt.value.problems] == ["did you mean early-visits-mandate?", None]
     assert interview.answer("early-visit-mandate", sure=True).plan.extends == ("medical-massage",)
     assert interview.answer("early-visits-mandate").plan.extends == ("medical-massage", "early-visits-mandate")
-    assert interview.answer("medical-massage").plan.extends == ("medical-massage",)
+    for other in ("medical-massage", "ohio-clinic"):
+        with pytest.raises(Unconfirmed, match="is the id of no mandate"):
+            interview.answer(other)
+        assert interview.answer(other, sure=True).plan.extends == ("medical-massage",)
 
 
 def test_a_mandate_that_cannot_be_extended_is_refused(path):
@@ -461,7 +464,7 @@ def test_a_mandate_that_cannot_be_extended_is_refused(path):
     with pytest.raises(RulesetError, match="did you mean waives"):
         mandated(path, ["early-visits-mandate"])
     mandate.write_text(MANDATE.replace("rules:", "effective: {from: 2027-01-01}\nrules:"))
-    with pytest.raises(FactError, match="outside the days"):
+    with pytest.raises(RulesetError, match="early-visits-mandate is in force from 2027-01-01, and the call is on 2026"):
         mandated(path, ["early-visits-mandate"])
     assert not path.exists()
 
@@ -489,13 +492,16 @@ def test_what_was_said_long_ago_is_asked_again(path):
     assert later.next_question.key == "plan.payer"
     assert (later.next_question.known, later.next_question.said_on) == ("Example Health", DAY)
     while later.next_question.key != "plan.coverage_start":
-        later = later.answer("")
+        later = later.answer("same" if later.next_question.said_on else "")
     later = later.answer("").save()
     assert later.facts["plan.massage_benefit"].source.id == "call-2027-05-23"
+    assert later.facts["plan.coverage_start"].source.id == "call-2026-11-23"
+    assert "plan.coverage_start" in session(path, later.day).stale
     assert later.facts["plan.unit_minutes"].source.id == "call-2026-11-23"
     assert covrules.load(path).fixed["own.verified_on"].values == ((None, DAY),)
-    while later.next_question is not None:
-        later = later.answer("?" if later.next_question.key == "plan.visits_per_year" else "")
+    later = session(path, later.day)
+    while (question := later.next_question) is not None:
+        later = later.answer("?" if question.key == "plan.visits_per_year" else "Same" if question.said_on else "")
     later.save()
     ruleset = covrules.load(path)
     assert [source.id for source in ruleset.sources] == ["call-2027-05-23"]
@@ -554,7 +560,6 @@ def test_the_days_are_those_of_the_file_unless_others_are_told(path):
          "my-plan.yaml:27:3: declares: own.other"),
         ("    applies: {own.days_since_verified: {above: 180}}", "    applies: {own.days_since_verified: {above: 99}}",
          "my-plan.yaml:39:9: rules: verify-again"),
-        ("call again before", "call before", "my-plan.yaml:39:9: rules: verify-again"),
     ],
 )  # fmt: skip
 def test_what_no_interview_writes_is_never_lost(path, old, new, found, monkeypatch):
@@ -718,8 +723,9 @@ def test_old_answers_are_listed_and_kept_with_enter(new):
         f"  massage benefit: covered (said on {CALLED})\n"
         f"  visits paid a year: 12 (said on {CALLED})\n"
     ) in said
-    assert f"  said on {CALLED}: covered (Enter keeps it, ? if it is not known any more)\n" in said
-    assert f"Older than 90 days:\n  visits paid a year: 12 (said on {CALLED})\n" in said
+    assert f"  said on {CALLED}: covered\n  same if it was said again, Enter if it was not asked, ? if it is" in said
+    older = (f"  insurer: Example Health (said on {CALLED})\n", f"  visits paid a year: 12 (said on {CALLED})\n")
+    assert f"Older than 90 days:\n{''.join(older)}" in said
     today = dt.date.today()
     assert covrules.load(Path("my-plan.yaml")).fixed["own.verified_on"].values == ((None, today),)
     assert f"not covered, for every visit from {today} on.\n  The massage benefit of the plan: excluded.\n" in said
@@ -730,9 +736,9 @@ def test_unknown_mandates_are_confirmed_on_the_command_line(new):
     plan = {fact.name: fact.kind.plain(read_typed(fact.kind, TOLD[fact.path])) for fact in facts}
     new("my-plan.yaml", "--answers", "-", input=json.dumps({"call": {"on": CALLED}, "plan": plan}))
     result = new("my-plan.yaml", "--verify-after", "36500", input="\n\n\n\n\nxx-none\nn\nxx-none\ny\n")
-    assert "  there is no ruleset xx-none, so as a mandate it would have no effect\n" in result.stdout
-    assert result.stdout.count("Keep it all the same? [y/N]") == 2
-    assert "There is no ruleset xx-none: as a mandate it has no effect.\n" in result.stdout
+    assert "  xx-none is the id of no mandate there is a ruleset of, so it would have no effect\n" in result.stdout
+    assert result.stdout.count("Keep it all the same? yes or no") == 2
+    assert "xx-none is the id of no mandate there is a ruleset of: it has no effect.\n" in result.stdout
     assert fixed("my-plan.yaml")[MANDATES] == {"xx-none"}
 
 
@@ -756,7 +762,7 @@ def test_answers_from_a_file(new):
     result = new("my-plan.yaml", "--answers", "answers.yaml", answers_yaml=ANSWERS)
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("my-plan.yaml: 6 facts are known.\nStill to ask the insurer:\n  On which day does")
-    assert "There is no ruleset xx-none: as a mandate it has no effect.\n" in result.stdout
+    assert "xx-none is the id of no mandate there is a ruleset of: it has no effect.\n" in result.stdout
     assert fixed("my-plan.yaml") == {
         "plan.payer": "Example Health", "plan.massage_benefit": "covered", "plan.units_per_visit": 4,
         "plan.accepted_prescribers": {"MD", "DO"}, "plan.excluded_diagnoses": frozenset(), MANDATES: {"xx-none"},
@@ -931,3 +937,45 @@ def test_the_answers_in_the_documentation(path):
     session(path).merge(read_answers(answers.encode(), "answers.yaml", DAY)).save()
     assert fixed(path)["plan.visits_per_year"] == 24
     assert covrules.load(path).extends == ("medical-massage", "wa-rcw-48-43-016")
+
+
+def test_answers_may_be_typed_in_small_letters_or_capitals(path):
+    interview = session(path)
+    while interview.next_question.key != "plan.massage_benefit":
+        interview = interview.answer("")
+    assert interview.answer("COVERED").known == {"plan.massage_benefit": "covered"}
+    assert read_typed(FACTS["plan.accepted_prescribers"].kind, "md, LAC, Other") == {"MD", "LAc", "other"}
+    assert read_typed(FACTS["plan.accepted_prescribers"].kind, "Any") == covrules.ANY
+    assert read_typed(FACTS["plan.covered_diagnoses"].kind, "m54, m25.5") == {"M54", "M25.5"}
+
+
+def test_words_put_otherwise_by_an_older_version_are_taken_as_they_are_now(path):
+    told(session(path).answer("Example"))
+    text = path.read_text()
+    older = text.replace("call again before", "ring up before").replace("label: age of", "label: days of")
+    older = older.replace("#   plan.mandates: Which", "#   plan.mandates: Under which of the")
+    path.write_text(older)
+    assert older != text
+    resumed = session(path)
+    assert resumed.notes == ()
+    assert resumed.text() == text
+
+
+def test_what_a_mandate_leaves_open_on_the_day_is_asked_and_what_it_changes_later_is_not_certain(path):
+    facts = "plan.visits_per_year: {value: {2020-01-01: 12, 2025-01-01: null}}"
+    later = "plan.massage_benefit: {value: {2020-01-01: excluded, 2027-01-01: covered}}"
+    mandate = path.parent / "early-visits-mandate.yaml"
+    mandate.write_text(MANDATE.replace("rules:", f"facts: {{{facts}}}\nrules:"))
+    assert "plan.visits_per_year" in mandated(path, ["early-visits-mandate"]).open
+    mandate.write_text(MANDATE.replace("rules:", f"facts: {{{later}}}\nrules:"))
+    assert mandated(path, ["early-visits-mandate"]).certain is None
+
+
+def test_a_copy_of_a_plan_is_a_plan_of_its_own(path):
+    told(session(path))
+    copy = path.with_name("other-plan.yaml")
+    copy.write_bytes(path.read_bytes())
+    with pytest.raises(RulesetError, match="the plan in it is my-plan, and the file is not named so"):
+        session(copy)
+    copy.write_text(path.read_text().replace("id: my-plan", "id: other-plan"))
+    assert session(copy).id == "other-plan"

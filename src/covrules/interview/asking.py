@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -28,8 +29,8 @@ from covrules.interview.plan_file import (
     read_plan,
     replace,
 )
-from covrules.kinds import Bool, Date, Kind, SetOf, Text, Unfit
-from covrules.library import Files, among, beside, shipped
+from covrules.kinds import Bool, Date, Enum, Kind, SetOf, Text, Unfit
+from covrules.library import Files, among, beside, resolve, shipped
 from covrules.node_reading import CONTROL, ID
 from covrules.rule import Source
 from covrules.rulesets import Ruleset
@@ -55,9 +56,10 @@ class Unconfirmed(FactError):
 
 @attrs.frozen
 class Question:
-    """What is asked next, and what is expected; `known`, as it would be typed, is kept if nothing else is answered.
+    """What is asked next, and what is expected; `known`, as it would be typed, stays if nothing is answered.
 
-    `said_on` is the day on which the insurer said what is known, if that was in an earlier call.
+    `said_on` is the day on which the insurer said what is known, if that was in an earlier call: the answer `same` says
+    that it was said again.
     """
 
     key: str
@@ -185,10 +187,18 @@ class Interview:
     @property
     def strangers(self) -> tuple[str, ...]:
         """The mandates that no ruleset is there for, so that they have no effect."""
-        return tuple(id for id in self._mandates if not self._is_ruleset(id))
+        return tuple(id for id in self._mandates if not self._is_mandate(id))
 
-    def _is_ruleset(self, id: str) -> bool:
-        return id in self.around and id != self.id
+    def _is_mandate(self, id: str) -> bool:
+        """Return whether an id is that of a ruleset that writes a rule of the layer of mandates."""
+        if id not in self.around or id == self.id:
+            return False
+        file, *_ = files = self.around[id]
+        try:
+            rules = resolve(file, self.around, files, None).rules
+        except RulesetError:
+            return True  # what is wrong in it is told where it is extended
+        return any(rule.layer == "mandate" and rule.origin == id for rule in rules)
 
     @property
     def _mandates(self) -> list[str]:
@@ -242,19 +252,18 @@ class Interview:
         verdict = self._verdict(known)
         missing = {path for finding in verdict.findings for path in finding.missing}
         rules = self._rules(known)
+        fixed = rules.fixed_on(self.call.on)
         read = {
             fact.path for fact in with_sources([path for rule in rules.rules for path in rule.facts], rules.vocabulary)
         }
         return tuple(
-            path
-            for path in _ASKED
-            if path not in known and path not in rules.fixed and (path in missing or path not in read)
+            path for path in _ASKED if path not in known and path not in fixed and (path in missing or path not in read)
         )
 
     def _decided(self, known: Mapping[str, Any]) -> Verdict | None:
         """Return the verdict if it is the same whatever else may be answered, for every visit from the call on."""
         verdict = self._verdict(known)
-        if verdict.coverage != "undetermined":
+        if verdict.coverage != "undetermined" and not self._rules(known).dated:
             return verdict
         first, *days = self._turns(known)
         verdict = self._verdict(known, first)
@@ -296,22 +305,25 @@ class Interview:
 
     @property
     def _extends(self) -> tuple[str, ...]:
-        return (BASE, *[id for id in self._mandates if id not in (BASE, *self.strangers)])
+        return (BASE, *[id for id in self._mandates if self._is_mandate(id)])
 
     # --- answers --------------------------------------------------------------------------------------------
 
     def answer(self, text: str, sure: bool = False) -> "Interview":
         """Return the interview after an answer to the next question, as it would be typed.
 
-        Nothing keeps what is known; `?`, or nothing where nothing is known, leaves the question open. Raises FactError
-        where this is no answer to the question, and its kind Unconfirmed where it is one only if one is `sure`;
-        RulesetError where no ruleset could say so.
+        Nothing leaves what is known as it is, in the call in which it was said; `same` says of what was said in an
+        earlier call that it is said again. `?`, or nothing where nothing is known, leaves the question open. Raises
+        FactError where this is no answer to the question, and its kind Unconfirmed where it is one only if one is
+        `sure`; RulesetError where no ruleset could say so.
         """
         question = self._asking()
         text = text.strip()
         if text == "?" or (not text and question.known is None):
             return self.skip()
-        if not text:
+        if not text and question.said_on is not None:
+            return self._asked(question.key)
+        if not text or (question.said_on is not None and text.casefold() == "same"):
             return self._after(question.key, kept=True)
         value = _read(question, text)
         if question.key == DAY and value > self.day:
@@ -356,11 +368,11 @@ class Interview:
         problems = [
             Problem(
                 path=question.key,
-                message=f"there is no ruleset {printable(id)}, so as a mandate it would have no effect",
-                hint=did_you_mean(id, self.around),
+                message=f"{printable(id)} is the id of no mandate there is a ruleset of, so it would have no effect",
+                hint=did_you_mean(id, [each for each in self.around if self._is_mandate(each)]),
             )
             for id in sorted(mandates)
-            if not self._is_ruleset(id)
+            if not self._is_mandate(id)
         ]
         if problems:
             raise Unconfirmed(problems)
@@ -381,13 +393,28 @@ class Interview:
             after = {"call": attrs.evolve(self.call, **{"who" if key == WITH else "reference": value})}
         elif not kept and value is not None:
             after = {"title": value} if key == TITLE else {"call": attrs.evolve(self.call, on=value)}
+        return self._asked(key, **after)
+
+    def _asked(self, key: str, **after: Any) -> "Interview":
         again = tuple(each for each in self.again if each != key)
         return attrs.evolve(self, asked=(*self.asked, key), again=again, **after)._sound()
 
     def _sound(self) -> "Interview":
         """Return the interview if there can be such a ruleset, and it is in force; raises RulesetError, FactError."""
+        self._in_force()
         _ = self._due  # to tell, the plan so far is loaded and evaluated
         return self
+
+    def _in_force(self) -> None:
+        """Raise RulesetError where a mandate does not bind on the day of the call."""
+        effective = self._inherited.effective
+        if not effective.holds(self.call.on):
+            ids = " and ".join(id for id in self._extends if id != BASE)
+            message = f"{ids} is in force {effective}, and the call is on {self.call.on}"
+            hint = f"answer {MANDATES} otherwise, or correct it in the file by hand"
+            raise RulesetError(
+                [Problem(file=str(self.path), message=message, expected="a mandate in force", hint=hint)]
+            )
 
     # --- the file -------------------------------------------------------------------------------------------
 
@@ -470,10 +497,19 @@ def read_typed(kind: Kind, text: str) -> Any:
         if text.casefold() not in _WORDS:
             raise Unfit("text that is neither")
         return _WORDS[text.casefold()]
-    if not isinstance(kind, SetOf) or (kind.any and text == "any"):
-        return kind.read(text)
-    parts = [] if text in ("none", "[]") else [part.strip() for part in text.split(",")]
-    return kind.read([part for part in parts if part])
+    if not isinstance(kind, SetOf) or (kind.any and text.casefold() == "any"):
+        return _in_any_case(kind, text)
+    parts = [] if text.casefold() in ("none", "[]") else [part.strip() for part in text.split(",")]
+    return frozenset(_in_any_case(kind.of, part) for part in parts if part)
+
+
+def _in_any_case(kind: Kind, text: str) -> Any:
+    """Return the value of a text, be it written in small letters or capitals."""
+    words = {word.casefold(): word for word in kind.values} if isinstance(kind, Enum) else {}
+    for form in (text, words.get(text.casefold(), text.lower()), text.upper()):
+        with suppress(Unfit):
+            return kind.read(form)
+    return kind.read(text)
 
 
 def _read(question: Question, text: str) -> Any:

@@ -12,7 +12,8 @@ from covrules.interview.asking import Interview, Question, Unconfirmed, typed
 from covrules.rendering import wrapped
 
 _HELP: Final = (
-    "Every answer is saved at once. Enter alone or ? leaves a question open, back asks the one before again, stop ends."
+    "Every answer is saved at once. Enter alone leaves a question as it is, ? says that it is not known, back asks the "
+    "one before again, stop ends."
 )
 
 
@@ -41,7 +42,10 @@ def _next(interview: Interview) -> Interview | None:
         if not interview.asked:
             say(["", "Nothing is to be asked."])
             return None
-        say(["", "No more need be asked.", *_coverage(interview), "Enter ends, back asks the last question again."])
+        left = len(interview.open)
+        last = f"That was the last question; {left} {'is' if left == 1 else 'are'} left open."
+        say(["", last if left else "No more need be asked.", *_coverage(interview)])
+        say(["Enter ends, back asks the last question again."])
         return interview.back() if _typed().casefold() == "back" else None
     number, all_ = interview.progress
     say(["", f"Question {number} of about {all_}", *_asking(question)])
@@ -71,14 +75,16 @@ def _answered(interview: Interview, text: str) -> Interview:
         return interview.answer(text)
     except Unconfirmed as doubt:
         say(_wrong(doubt))
-        return interview.answer(text, sure=True) if click.confirm("  Keep it all the same?") else interview
+        say(["  Keep it all the same? yes or no"])
+        return interview.answer(text, sure=True) if _typed().casefold() in ("yes", "y") else interview
 
 
 def _asking(question: Question) -> Iterator[str]:
     yield question.ask
     yield f"  {question.expected}"
     if question.said_on is not None:
-        yield f"  said on {question.said_on}: {question.known} (Enter keeps it, ? if it is not known any more)"
+        yield f"  said on {question.said_on}: {question.known}"
+        yield "  same if it was said again, Enter if it was not asked, ? if it is not known any more"
     elif question.known is not None:
         yield f"  Enter for: {question.known}"
 
@@ -112,7 +118,7 @@ def summary(interview: Interview) -> Iterator[str]:
         yield f"Older than {interview.verify_after} days:"
         yield from _stale(interview)
     for id in interview.strangers:
-        yield f"There is no ruleset {id}: as a mandate it has no effect."
+        yield f"{id} is the id of no mandate there is a ruleset of: it has no effect."
     yield from _coverage(interview)
 
 

@@ -13,6 +13,7 @@ import yaml
 
 from covrules import yaml_nodes
 from covrules.conditions import Test
+from covrules.declaring import Fact
 from covrules.errors import Problem, RulesetError, shown
 from covrules.facts import FACTS
 from covrules.kinds import Kind, SetOf, Text
@@ -44,6 +45,7 @@ _CLOSED: Final = "# Nothing is still open."
 _NOTES: Final = "# Notes that were in this file:"
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _BARE: Final = re.compile(r"[A-Za-z0-9]+([-.][A-Za-z0-9]+)*")
+_OPENED: Final = re.compile(r"#   plan\.[a-z_]+: .*")
 _COMMENT: Final = re.compile("#[^\r\n\x85\u2028\u2029]*")
 
 PLAN_FACTS: Final = tuple(
@@ -250,6 +252,10 @@ def read_plan(path: Path, around: Files) -> tuple[PlanFile, bytes]:
     data = read_file(path)
     file = File(data, shown(str(path)))
     ruleset = resolve(file, around, (file,), None)
+    if ruleset.id != Path(os.path.realpath(path)).stem:
+        message = f"the plan in it is {ruleset.id}, and the file is not named so"
+        hint = "name the file after the id, or write another id into it"
+        raise RulesetError([Problem(file=file.name, message=message, expected=f"{ruleset.id}.yaml", hint=hint)])
     root = nodes(data, file.name)
     plan = PlanFile(
         id=ruleset.id,
@@ -288,7 +294,7 @@ def _notes(id: str, text: str) -> tuple[str, ...]:
     """Return the comments that no interview writes."""
     ours = {*_header(id), _OPEN, _CLOSED, _NOTES, _VERIFIED_COMMENT.strip()}
     ours |= {comment(path).strip() for comment in (_question, _open) for path in PLAN_FACTS}
-    return tuple(comment for comment in _comments(text) if comment not in ours)
+    return tuple(comment for comment in _comments(text) if comment not in ours and not _OPENED.fullmatch(comment))
 
 
 def _comments(text: str) -> Iterator[str]:
@@ -325,7 +331,7 @@ def _strange(root: Node, found: Ruleset, plan: PlanFile, path: Path, around: Fil
         yield extends or root, f"it does not extend {BASE}"
     yield from differing("sources", _by_id(found.sources), _by_id(written.sources))
     yield from differing("facts", _fixed(found), _fixed(written))
-    yield from differing("declares", found.declares, written.declares)
+    yield from differing("declares", _unworded(found.declares), _unworded(written.declares))
     rules = root.get("rules")
     for item in rules.items if isinstance(rules, Sequence) else ():
         id = item.get("id") if isinstance(item, yaml_nodes.Mapping) else None
@@ -347,11 +353,16 @@ def _fixed(ruleset: Ruleset) -> dict[str, Any]:
 
 
 def _same_rule(found: Ruleset, written: Ruleset) -> bool:
-    """Return whether the advice to call again is as written, but for the calls it cites, which are worked out anew."""
+    """Return whether the advice to call again is as written, but for its sentences and the calls it cites."""
     if _RULE not in [rule.id for rule in written.rules]:
         return False
     one, other = found.rule(_RULE), written.rule(_RULE)
-    return one == other and one.examples == other.examples
+    return other == attrs.evolve(one, title=other.title, advises=other.advises) and one.examples == other.examples
+
+
+def _unworded(facts: Mapping[str, Fact]) -> dict[str, Fact]:
+    """Return facts without their words, which an older version may have put otherwise."""
+    return {path: attrs.evolve(fact, ask="", label="") for path, fact in facts.items()}
 
 
 def _not_ours(file: str, node: Node, what: str) -> Problem:
@@ -376,14 +387,14 @@ def replace(path: Path, old: bytes | None, new: bytes) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if (target.read_bytes() if target.exists() else None) != old:
-            message = "somebody else has changed the file meanwhile"
-            raise RulesetError([Problem(file=str(path), message=message, hint="it is left as it is: begin again")])
         try:
             with open(temporary, "wb") as file:
                 file.write(new)
                 file.flush()
                 os.fsync(file.fileno())
+            if (target.read_bytes() if target.exists() else None) != old:
+                message = "somebody else has changed the file meanwhile"
+                raise RulesetError([Problem(file=str(path), message=message, hint="it is left as it is: begin again")])
             if old is not None:
                 shutil.copymode(target, temporary)
             os.replace(temporary, target)
