@@ -83,7 +83,9 @@ def check(ruleset: Ruleset) -> Report:
     are written. So are its mutants, by the compiled engine.
     """
     failures, unexercised, branches, run = [], [], [], 0
-    noticed, survivors, alike = [], [], []
+    survivors = []
+    noticed: list[Mutant] = []
+    alike: list[Mutant] = []
     notes = [*_notes(ruleset)]
     for rule in written_by(ruleset):
         trial = Trial.of(ruleset, rule)
@@ -97,9 +99,15 @@ def check(ruleset: Ruleset) -> Report:
         unexercised += [(rule.id, status) for status in rule.reachable if status not in reached]
         branches += [(rule.id, branch) for branch in untaken(trial)]
         for mutant in mutants(rule):
+            if mutant.among_others:
+                made = attrs.evolve(
+                    ruleset, rules=tuple(mutant.rule if each is rule else each for each in ruleset.rules)
+                )
+                seen = _refused(made, mutant.rule) or [*_notes(made)] != notes
+                (noticed if seen else alike).append(mutant)
+                continue
             other = Trial.of(ruleset, mutant.rule)
-            made = attrs.evolve(ruleset, rules=tuple(mutant.rule if each is rule else each for each in ruleset.rules))
-            if trial.notices(other) or _refused(made, mutant.rule) or [*_notes(made)] != notes:
+            if trial.notices(other):
                 noticed.append(mutant)
             elif told := trial.telling(other):
                 survivors.append(Survivor(mutant, *told))

@@ -192,10 +192,15 @@ class _Telling:
             return
         if self.rule.because is not None:
             finding.because = self.rule.because.render(values)
-        for denial in self.rule.denial:
-            if denial.forms is None or tester(denial.forms.true)(values):
-                finding.denial = denial
-                return
+        finding.denial = denial_for(self.rule, values)
+
+
+def denial_for(rule: Rule, values: Values) -> Denial | None:
+    """Return the codes that a rule which is not met is denied with: the first that certainly fit, if any do."""
+    for denial in rule.denial:
+        if denial.forms is None or tester(denial.forms.true)(values):
+            return denial
+    return None
 
 
 def plain(part: Any) -> Any:

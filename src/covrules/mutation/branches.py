@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from covrules.conditions import facts_in, in_short
 from covrules.derived import value_of
 from covrules.facts import Case
+from covrules.findings import denial_for
 from covrules.lowering import lower
 from covrules.mutation.telling import tests_of
 from covrules.mutation.trials import Trial
+from covrules.rule import Denial
 from covrules.truth import Values, tester
 
 
@@ -23,8 +25,8 @@ def untaken(trial: Trial) -> Iterator[str]:
     if len(trial.rule.denial) > 1:
         chosen = {_chosen(trial, case) for case in trial.examples}
         read = [*trial.rule.facts, *[path for test in tests_of(trial.rule) for path in facts_in(test)]]
-        for place, denial in enumerate(trial.rule.denial):
-            if place not in chosen and any(_chosen(trial, case) == place for _, case in trial.trying(read)):
+        for denial in trial.rule.denial:
+            if denial not in chosen and any(_chosen(trial, case) == denial for _, case in trial.trying(read)):
                 yield f"the denial by {denial.carc} is never chosen"
 
 
@@ -32,10 +34,7 @@ def _known(trial: Trial, case: Case) -> Values:
     return {path: value_of(case, trial.alone.vocabulary[path]) for path in (*trial.rule.facts, *trial.rule.spoken)}
 
 
-def _chosen(trial: Trial, case: Case) -> int | None:
-    """Return the place of the denial that a case is denied with, if it is."""
-    if trial.status(case) not in ("unmet", "capped"):
-        return None
-    values = _known(trial, case)
-    forms = [denial.forms for denial in trial.rule.denial]
-    return next((place for place, form in enumerate(forms) if form is None or tester(form.true)(values)), None)
+def _chosen(trial: Trial, case: Case) -> Denial | None:
+    """Return the codes that a case is denied with, if it is."""
+    denied = trial.status(case) in ("unmet", "capped")
+    return denial_for(trial.rule, _known(trial, case)) if denied else None

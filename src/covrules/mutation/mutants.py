@@ -17,10 +17,15 @@ _LIMIT: Final = Count(unlimited=True)
 
 @attrs.frozen
 class Mutant:
-    """A rule with one thing changed, and the change in words."""
+    """A rule with one thing changed, and the change in words.
+
+    `among_others` says that the change is to what the rule is to others, its layer or what it waives: it has no say in
+    the status that the rule has by itself.
+    """
 
     rule: Rule
     change: str
+    among_others: bool = False
 
 
 def mutants(rule: Rule) -> Iterator[Mutant]:
@@ -39,10 +44,10 @@ def mutants(rule: Rule) -> Iterator[Mutant]:
     for cap, change in _caps(rule.caps) if rule.caps is not None else ():
         yield changed(f"{change} in caps", caps=cap)
     for waived, others in _without_one(rule.waives or ()):
-        yield changed(f"{waived} is left out in waives", waives=others)
+        yield Mutant(attrs.evolve(rule, waives=others), f"{waived} is left out in waives", among_others=True)
     for layer in LAYERS:
         if layer != rule.layer:
-            yield changed(f"layer {rule.layer} becomes {layer}", layer=layer)
+            yield Mutant(attrs.evolve(rule, layer=layer), f"layer {rule.layer} becomes {layer}", among_others=True)
 
 
 def _conditions(condition: Condition) -> Iterator[tuple[Condition, str]]:

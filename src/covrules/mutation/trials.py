@@ -55,9 +55,6 @@ class Trial:
 
     def telling(self, mutant: "Trial") -> tuple[Mapping[str, Any], Status] | None:
         """Return the fewest facts found on which a mutant has another status, and that of the rule."""
-        # Its layer and what it waives have no say in a rule's own status.
-        if attrs.evolve(mutant.rule, layer=self.rule.layer, waives=self.rule.waives) == self.rule:
-            return None
         found = next((given for given, case, then in self.cases if mutant.status(case) != then), None)
         if found is None:
             return None
