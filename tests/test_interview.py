@@ -979,3 +979,15 @@ def test_a_copy_of_a_plan_is_a_plan_of_its_own(path):
         session(copy)
     copy.write_text(path.read_text().replace("id: my-plan", "id: other-plan"))
     assert session(copy).id == "other-plan"
+
+
+def test_a_mandate_that_has_ended_is_named_and_can_be_taken_back(path):
+    (path.parent / "early-visits-mandate.yaml").write_text(
+        MANDATE.replace("rules:", f"effective: {{until: {DAY + dt.timedelta(days=9)}}}\nrules:")
+    )
+    mandated(path, ["early-visits-mandate"]).save()
+    later = session(path, DAY + dt.timedelta(days=9))
+    with pytest.raises(RulesetError, match="early-visits-mandate is in force until"):
+        _ = later.next_question
+    answers = Answers(None, Call(later.day), {MANDATES: frozenset()})
+    assert later.merge(answers).save().plan.extends == ("medical-massage",)

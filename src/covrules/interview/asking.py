@@ -218,6 +218,7 @@ class Interview:
 
     @cached_property
     def _due(self) -> tuple[str, ...]:
+        self._in_force()
         settled = {
             path: value for path, value in self.known.items() if path not in self.again and not self._is_stale(path)
         }
@@ -279,7 +280,7 @@ class Interview:
                  if isinstance(each, dt.date)]  # fmt: skip
         days = [each for day in days if day < _LAST_DAY for each in (day, day + dt.timedelta(days=1))]
         turns = {self.call.on, *[day for day in days if day > self.call.on], _LAST_DAY}
-        return tuple(sorted(day for day in turns if rules.effective.holds(day))) or (self.call.on,)
+        return tuple(sorted(day for day in turns if rules.effective.holds(day)))
 
     def _verdict(self, known: Mapping[str, Any], visit: dt.date | None = None) -> Verdict:
         plan = Plan(**{FACTS[path].name: value for path, value in known.items()})
@@ -364,15 +365,16 @@ class Interview:
         return attrs.evolve(self, title=title, titled=True, call=answers.call, said=said)._sound()
 
     def _doubt(self, question: Question, mandates: Collection[str]) -> None:
-        """Raise Unconfirmed if some of the mandates are no rulesets, shipped or beside the file."""
+        """Raise Unconfirmed if there is no ruleset, shipped or beside the file, for some of the mandates."""
+        strange = [id for id in sorted(mandates) if not self._is_mandate(id)]
+        known = [id for id in self.around if self._is_mandate(id)] if strange else []
         problems = [
             Problem(
                 path=question.key,
                 message=f"{printable(id)} is the id of no mandate there is a ruleset of, so it would have no effect",
-                hint=did_you_mean(id, [each for each in self.around if self._is_mandate(each)]),
+                hint=did_you_mean(id, known),
             )
-            for id in sorted(mandates)
-            if not self._is_mandate(id)
+            for id in strange
         ]
         if problems:
             raise Unconfirmed(problems)
@@ -401,7 +403,6 @@ class Interview:
 
     def _sound(self) -> "Interview":
         """Return the interview if there can be such a ruleset, and it is in force; raises RulesetError, FactError."""
-        self._in_force()
         _ = self._due  # to tell, the plan so far is loaded and evaluated
         return self
 
