@@ -20,8 +20,9 @@ from covrules.cli import main
 from covrules.facts import FACTS, by_group, case_of
 from covrules.loading import read_ruleset
 from covrules.mutation.mutants import mutants
-from covrules.mutation.telling import givens, near, values
+from covrules.mutation.telling import givens
 from covrules.rulesets import EVER, ruleset_to_data
+from covrules.values_to_try import near, values
 
 ROOT = Path(__file__).parents[1]
 
@@ -123,7 +124,7 @@ def test_values_worth_trying_are_canonical_and_each_comes_once(seed):
     kind = rnd.choice([*generators.OWN_KINDS, *{fact.kind for fact in FACTS.values()}])
     element = kind.of if isinstance(kind, kinds.SetOf) else kind
     named = frozenset(element.parse(generators.plain_value(rnd, element)) for _ in range(rnd.choice([0, 1, 2, 3])))
-    found = values(kind, {element.family: named})
+    found = values(kind, named)
     assert len(set(found)) == len(found) > 1
     for value in found:
         assert kind.parse(value) == value
@@ -146,7 +147,7 @@ def test_what_lies_beside_a_value_is_of_its_kind():
 
 
 def test_a_word_for_a_date_leaves_the_days_to_be_tried():
-    assert len(values(kinds.Date(), {"date": frozenset({kinds.OPEN})})) == 3
+    assert len(values(kinds.Date(), frozenset({kinds.OPEN}))) == 3
 
 
 def test_facts_are_tried_with_the_fewest_first_and_too_many_by_lot_but_always_the_same():

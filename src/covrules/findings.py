@@ -145,7 +145,7 @@ def _maker(
             *[f"f{number}.{name} = {value}" for name, value in said.items()],
             f"if s{number} in telling:",
             f" if s{number} == 'unknown':",
-            *[f"  {line}" for line in _weighing(ruleset, rule, write).asking(ruleset.vocabulary)],
+            *[f"  {line}" for line in weighing_of(ruleset, rule, write).asking(ruleset.vocabulary)],
             f"  f{number}.missing = tuple(asked)",
             f" else: tell{number}(f{number}, values)",
             f"f{number}.__class__ = Finding",
@@ -159,7 +159,7 @@ _MORE_TO_TELL: Final = frozenset[Status]({"unmet", "capped", "waived", "unknown"
 """The statuses of which there is more to tell than that they are so."""
 
 
-def _weighing(ruleset: Ruleset, rule: Rule, write: Writer) -> Weighing:
+def weighing_of(ruleset: Ruleset, rule: Rule, write: Writer) -> Weighing:
     """Return what weighs the conditions of a rule, and of its waivers, in the order in which facts are asked for."""
     weighing = Weighing(write)
     for condition in (rule.applies, rule.requires):

@@ -191,15 +191,16 @@ class Ruleset:
     @cached_property
     def dated(self) -> bool:
         """Whether it matters on which day a case is evaluated, whatever the rules say."""
-        return self.effective != EVER or bool(self._turns)
+        return self.effective != EVER or bool(self.turns)
 
     @cached_property
-    def _turns(self) -> tuple[dt.date, ...]:
+    def turns(self) -> tuple[dt.date, ...]:
+        """The days from which on something else is fixed."""
         return tuple(sorted({since for fixed in self.fixed.values() for since, _ in fixed.values if since is not None}))
 
     @cached_property
     def _editions(self) -> tuple[Mapping[str, Any], ...]:
-        days = (None, *self._turns)
+        days = (None, *self.turns)
         return tuple(
             {path: value for path, fixed in self.fixed.items() if (value := fixed.on(day)) is not None} for day in days
         )
@@ -214,7 +215,7 @@ class Ruleset:
 
     def edition(self, day: dt.date | None) -> int:
         """Return the number of the stretch of days, in each of which the same is fixed, that a day lies in."""
-        return 0 if day is None else bisect_right(self._turns, day)
+        return 0 if day is None else bisect_right(self.turns, day)
 
     @cached_property
     def _editions_by_group(self) -> tuple[Mapping[str, Mapping[str, Any]], ...]:

@@ -2,17 +2,19 @@
 
 import datetime as dt
 from functools import cached_property
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import attrs
 
 from covrules.codes import icd10cm
-from covrules.declaring import Who
 from covrules.derived import value_of
 from covrules.facts import FACTS, Case
 from covrules.findings import Finding, Findings, findings_of, plain
 from covrules.rule import REQUESTED, Stage, Status
 from covrules.rulesets import Ruleset
+
+if TYPE_CHECKING:
+    from covrules.questions import Question
 
 Coverage = Literal["covered", "partial", "not-covered", "undetermined"]
 
@@ -53,15 +55,6 @@ class Units:
     requested: int | None
     covered: int | None
     bound_by: str | None
-
-
-@attrs.frozen
-class Question:
-    """A fact to ask for, of whom, and in which words."""
-
-    fact: str
-    who: Who
-    ask: str
 
 
 @attrs.frozen
@@ -168,21 +161,11 @@ class Verdict:
         return findings_of(self._ruleset, self._as_of)
 
     @cached_property
-    def questions(self) -> tuple[Question, ...]:
-        """What to ask, and whom: the facts that unknown rules miss, where they still have a say.
+    def questions(self) -> "tuple[Question, ...]":
+        """What to ask, and whom, until coverage and acceptance are certain: see `covrules.questions.questions_on`."""
+        from covrules.questions import questions_on
 
-        Once coverage is certain no answer turns it, so nothing is asked for its sake; likewise acceptance.
-        """
-        open_ = {"clinic"} if self.accepted_here is None else set()
-        open_ |= {"mandate", "plan", "policy"} if self.coverage == "undetermined" else set()
-        paths = dict.fromkeys(
-            path
-            for rule, finding in zip(self._ruleset.rules, self.findings, strict=True)
-            if finding.missing and rule.decides and rule.layer in open_
-            for path in finding.missing
-        )
-        facts = [self._ruleset.vocabulary[path] for path in paths]
-        return tuple(Question(fact.path, fact.who, fact.ask) for fact in facts)
+        return questions_on(self)
 
     @property
     def remedies(self) -> tuple[()]:

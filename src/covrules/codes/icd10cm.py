@@ -110,6 +110,22 @@ def complete_codes() -> frozenset[str]:
     return frozenset(_table())
 
 
+@lru_cache(maxsize=4096)
+def examples(prefix: str = "") -> tuple[str, ...]:
+    """The first complete code of each specificity that begins so, as far as there is one.
+
+    >>> examples("M25"), examples("M54.5")
+    (('M25.00', 'M25.011', 'M25.78'), ('M54.50',))
+    """
+    table, codes = _table(), _sorted_codes()
+    first: dict[Specificity, str] = {}
+    for code in codes[bisect_left(codes, prefix) : bisect_left(codes, prefix + "\uffff")]:
+        first.setdefault(table[code], code)
+        if len(first) == len(_LEVELS):
+            break
+    return tuple(first.values())
+
+
 @cache
 def digest() -> str:
     """SHA-256, in hexadecimal, of the table and the dated changes: the name of the shipped code set."""

@@ -7,8 +7,8 @@ import attrs
 
 from covrules.conditions import OPERATORS, AllOf, AnyOf, Condition, Not, Ref, Test, comparison, in_short, operators_for
 from covrules.kinds import Count
-from covrules.mutation.telling import element_of, near
 from covrules.rule import LAYERS, Cap, Rule
+from covrules.values_to_try import element_of, near
 
 T = TypeVar("T")
 

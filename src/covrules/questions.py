@@ -1,0 +1,301 @@
+"""What to ask, of whom, and in which order, until a verdict is determined."""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, Final
+
+import attrs
+
+from covrules.answers import answers_of
+from covrules.declaring import Who
+from covrules.judging import Board, Judge, Standing, boards_of
+from covrules.verdicts import Coverage, Verdict
+
+MOST_STEPS: Final = 20_000
+"""After how many steps of the search for an answer that would matter a fact is asked for all the same."""
+
+
+@attrs.frozen
+class Deciding:
+    """Answers after which nothing more need be asked of what the insurer owes, or of what the clinic does.
+
+    `answers` are those of the answers `among` which it is so. `accepted_here` is None where they decide of coverage,
+    `coverage` where they decide of acceptance.
+    """
+
+    answers: tuple[Any, ...]
+    among: tuple[Any, ...] = attrs.field(repr=False)
+    coverage: Coverage | None = None
+    accepted_here: bool | None = None
+
+
+@attrs.frozen
+class Question:
+    """A fact to ask for, of whom, and in which words.
+
+    `rules` are the ids of the rules that are open for want of it; `deciding` the answers that would decide at once.
+    """
+
+    fact: str
+    who: Who
+    ask: str
+    rules: tuple[str, ...] = ()
+    deciding: tuple[Deciding, ...] = ()
+
+
+def questions_on(verdict: Verdict) -> tuple[Question, ...]:
+    """Return what to ask for a verdict, the most telling first.
+
+    A fact is asked for if and only if, under some answers to some of the other unknown facts, the coverage or whether
+    the clinic accepts the visit differs with and without its answer. The day of the visit is understood to be one for
+    which the ruleset says the same as for the day the verdict is as of.
+
+    First comes the fact after whose answer the fewest questions are left, on average over the answers that the open
+    rules tell apart, each of which counts as equally likely, and an answer that decides leaves none; of equals the one
+    that comes first in the ruleset.
+    """
+    return _Asking(verdict).questions()
+
+
+def by_person(questions: Iterable[Question]) -> dict[Who, tuple[Question, ...]]:
+    """Return questions by whom to ask, so that each is called once; whose first question tells the most comes first."""
+    asked: dict[Who, list[Question]] = {}
+    for question in questions:
+        asked.setdefault(question.who, []).append(question)
+    return {who: tuple(each) for who, each in asked.items()}
+
+
+class _Asking:
+    """The search for the facts that matter, and for the one that tells the most."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.ruleset = verdict._ruleset
+        self.answers = answers_of(self.ruleset)
+        boards = boards_of(self.ruleset, verdict.stage)
+        self.values = boards.given(verdict._case)
+        self.day = verdict._as_of
+        self.open: dict[Board, dict[Judge, tuple[str, ...]]] = {}
+        if verdict.coverage == "undetermined":
+            self.open[boards.insurer] = {}
+        if verdict.accepted_here is None:
+            self.open[boards.clinic] = {}
+        for board, judges in self.open.items():
+            standing = ((judge, judge.standing(self.values)) for judge in board.judges)
+            judges |= {judge: judge.missing(self.values) for judge, stands in standing if stands == "open"}
+
+    def questions(self) -> tuple[Question, ...]:
+        missed = dict.fromkeys(path for judges in self.open.values() for missing in judges.values() for path in missing)
+        asked = [path for path in missed if any(self.matters(path, board) for board in self.open)]
+        self.bits = {path: 1 << place for place, path in enumerate(asked)}
+        self.masks = {judge: self.mask(paths) for judges in self.open.values() for judge, paths in judges.items()}
+        effects = {path: self.effects_of(path) for path in asked}
+        left = {path: self.left_after(path, effects[path]) for path in asked}
+        return tuple(self.question(path, effects[path]) for path in sorted(asked, key=left.__getitem__))
+
+    def question(self, path: str, effects: "Effects") -> Question:
+        fact = self.ruleset.vocabulary[path]
+        judges = [judge for judges in self.open.values() for judge, missing in judges.items() if path in missing]
+        return Question(
+            fact.path, fact.who, fact.ask, tuple(judge.rule.id for judge in judges), tuple(self.deciding(effects))
+        )
+
+    def answers_to(self, path: str, values: Mapping[str, Any]) -> Iterable[Any]:
+        found = self.answers.to(path, values)
+        if path != "visit.date" or not self.ruleset.dated:
+            return found
+        return [day for day in dict.fromkeys((*found, *self.days)) if self.alike(day)]
+
+    @cached_property
+    def days(self) -> tuple[dt.date, ...]:
+        """Days for which the ruleset says the same: that of the verdict, the first and the last."""
+        assert self.day is not None
+        ends = (self.ruleset.effective.since, self.ruleset.effective.until)
+        near = [self.day, *self.ruleset.turns, *[day for day in ends if day is not None]]
+        days = {day - dt.timedelta(days=before) for day in near for before in (0, 1) if day > dt.date.min}
+        return tuple(sorted(day for day in days if self.alike(day)))
+
+    def alike(self, day: dt.date) -> bool:
+        """Return whether the ruleset says the same for a day as for that of the verdict."""
+        return self.ruleset.effective.holds(day) and self.ruleset.edition(day) == self.ruleset.edition(self.day)
+
+    # --- whether a fact matters -----------------------------------------------------------------------------
+
+    def matters(self, path: str, board: Board) -> bool:
+        """Return whether under some answers to the others an answer decides what a board has to decide."""
+        try:
+            return self.witness(path, board) is not None
+        except _Unfinished:
+            return True
+
+    def witness(self, path: str, board: Board) -> "Witness | None":
+        """Return answers to other facts, and one to this, with which the board has decided, and without which not."""
+        judges = [judge for judge, missing in self.open[board].items() if path in missing]
+        for search in (_Failing, _Settling):
+            for judge in judges:
+                found = search(self, board, judge, path).witness(dict(self.values), frozenset())
+                if found is not None:
+                    return found
+        return None
+
+    # --- how much a fact tells ------------------------------------------------------------------------------
+
+    def effects_of(self, path: str) -> "Effects":
+        """Return, for each answer to a fact, what it makes of the open rules that read the fact."""
+        readers = [judge for judges in self.open.values() for judge in judges if path in judge.reads]
+        effects: Effects = {}
+        for answer in self.answers_to(path, self.values):
+            values = self.values | {path: answer}
+            made = []
+            for judge in readers:
+                stands = judge.standing(values)
+                made.append((judge, stands, self.mask(judge.missing(values)) if stands == "open" else 0))
+            effects[answer] = tuple(made)
+        return effects
+
+    def mask(self, paths: Iterable[str]) -> int:
+        """Return facts that are asked for as the bits of a number."""
+        mask = 0
+        for path in paths:
+            mask |= self.bits.get(path, 0)
+        return mask
+
+    def left_after(self, path: str, effects: "Effects") -> float:
+        """Return how many of the questions are left after an answer, on average."""
+        untouched = {}
+        for board, judges in self.open.items():
+            untouched[board] = 0
+            for judge in judges:
+                if path not in judge.reads:
+                    untouched[board] |= self.masks[judge]
+        different = set(effects.values())
+        return sum(self.left(effect, untouched) for effect in different) / len(different)
+
+    def left(self, effect: "Effect", untouched: Mapping[Board, int]) -> int:
+        left = 0
+        for board, mask in untouched.items():
+            of_board = [(stands, missing) for judge, stands, missing in effect if judge in self.open[board]]
+            if all(stands != "failed" for stands, _ in of_board):
+                left |= mask
+                for _, missing in of_board:
+                    left |= missing
+        return left.bit_count()
+
+    def deciding(self, effects: "Effects") -> Iterator[Deciding]:
+        """Yield the answers that decide of coverage, or of acceptance, at once."""
+        among = tuple(effects)
+        for board in self.open:
+            outcomes: dict[Any, list[Any]] = {}
+            for answer, effect in effects.items():
+                outcomes.setdefault(self.outcome(board, effect), []).append(answer)
+            outcomes.pop(None, None)
+            for outcome, answers in outcomes.items():
+                if board.of_the_clinic:
+                    yield Deciding(tuple(answers), among, accepted_here=outcome)
+                else:
+                    yield Deciding(tuple(answers), among, coverage=outcome)
+
+    def outcome(self, board: Board, effect: "Effect") -> Coverage | bool | None:
+        """Return what an answer decides of a board, None where that stays open."""
+        open_ = self.open[board]
+        standings = [stands for judge, stands, _ in effect if judge in open_]
+        if "failed" not in standings and ("open" in standings or len(standings) < len(open_)):
+            return None
+        if board.of_the_clinic:
+            return "failed" not in standings
+        if "failed" in standings:
+            return "not-covered"
+        capped = "capped" in standings or any(judge.standing(self.values) == "capped" for judge in board.judges)
+        return "partial" if capped else "covered"
+
+
+Effect = tuple[tuple[Judge, Standing, int], ...]
+"""What an answer makes of open rules: how each then stands, and what it still misses, as bits."""
+Effects = dict[Any, Effect]
+
+
+Witness = tuple[dict[str, Any], Any]
+"""What is known of other facts, and an answer to one, that show that it matters."""
+
+
+class _Unfinished(Exception):
+    """The search has taken too many steps to be finished."""
+
+
+class _Search:
+    """The search for answers to other facts under which an answer to one decides of a rule, and with it of a board."""
+
+    def __init__(self, asking: _Asking, board: Board, judge: Judge, path: str) -> None:
+        self.asking = asking
+        self.board = board
+        self.judge = judge
+        self.path = path
+        self.steps = 0
+
+    def witness(self, values: dict[str, Any], passed: frozenset[str]) -> Witness | None:
+        """Return the first such answers beside what is known, where no answer is given to what is passed over."""
+        missing = self.judge.missing(values)
+        if self.path not in missing:
+            return None
+        for answer in self.asking.answers_to(self.path, values):
+            found = self.decided(values, values | {self.path: answer})
+            if found is not None:
+                return found, answer
+        others = [path for path in missing if path != self.path and path not in passed]
+        if not others:
+            return None
+        for tried in self.tries(others[0], values):
+            found_then = self.witness(tried, passed)
+            if found_then is not None:
+                return found_then
+        return self.witness(values, passed | {others[0]})
+
+    def tries(self, other: str, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield what is known after each answer to another fact that makes no rule fail."""
+        self.steps += 1
+        if self.steps > MOST_STEPS:
+            raise _Unfinished
+        for answer in self.asking.answers_to(other, values):
+            tried = values | {other: answer}
+            if all(judge.standing(tried) != "failed" for judge in self.board.readers[other]):
+                yield tried
+
+    def decided(self, without: dict[str, Any], values: dict[str, Any]) -> dict[str, Any] | None:
+        """Return what is to be known, without the answer, for the board to have decided with it; None if it cannot."""
+        raise NotImplementedError
+
+
+class _Failing(_Search):
+    """Where the rule fails with the answer, the board has decided: nothing failed without it."""
+
+    def decided(self, without: dict[str, Any], values: dict[str, Any]) -> dict[str, Any] | None:
+        return without if self.judge.standing(values) == "failed" else None
+
+
+class _Settling(_Search):
+    """Where the rule is settled by the answer and all others are settled too, the board has decided."""
+
+    def decided(self, without: dict[str, Any], values: dict[str, Any]) -> dict[str, Any] | None:
+        return self.all_settled(values, frozenset()) if self.judge.standing(values) in ("fine", "capped") else None
+
+    def all_settled(self, values: dict[str, Any], passed: frozenset[str]) -> dict[str, Any] | None:
+        """Return what is known without the answer once all rules are settled and none fails, this one open without."""
+        without = {path: value for path, value in values.items() if path != self.path}
+        if self.judge.standing(without) != "open":
+            return None
+        for judge in self.board.judges:
+            stands = judge.standing(values)
+            if stands == "failed":
+                return None
+            if stands == "open":
+                break
+        else:
+            return without
+        others = [path for path in judge.missing(values) if path not in passed]
+        if not others:
+            return None
+        for tried in self.tries(others[0], values):
+            found = self.all_settled(tried, passed)
+            if found is not None:
+                return found
+        return self.all_settled(values, passed | {others[0]})
