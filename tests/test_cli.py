@@ -61,6 +61,19 @@ def test_evaluate_as_html(run):
     assert result.stdout.startswith('<div class="covrules-verdict">')
 
 
+def test_evaluate_for_who_reads_it(run):
+    for form in ("text", "html"):
+        options = ("evaluate", "-", "--ruleset", "medical-massage", "--format", form)
+        desk, patient, biller = (
+            run(*options, *more, input=CASE).stdout for more in ((), ("--for", "patient"), ("--for", "biller"))
+        )
+        assert "CARC" not in desk + patient
+        assert "CARC 19" in biller
+        assert desk != patient
+    wrong = run("evaluate", "-", "--ruleset", "medical-massage", "--for", "judge", input=CASE)
+    assert (wrong.exit_code, "'judge' is not one of" in wrong.stderr) == (2, True)
+
+
 def test_stage_and_engine(run):
     options = ("--stage", "billed", "--engine", "compiled", "--format", "json")
     said = json.loads(run("evaluate", "-", "--ruleset", "medical-massage", *options, input=CASE).stdout)
@@ -162,7 +175,7 @@ def test_show_says_where_each_rule_comes_from_and_what_became_of_it(run):
     assert "In force from 2025-01-01." in said
     assert "plan.units_per_visit: 6 from January 1, 2025; 4 from January 1, 2026" in said
     assert (
-        "Waived by early-visits of early-visits-mandate where the visits so far for this condition is below 6" in said
+        "Waived by early-visits of early-visits-mandate where the visits so far for this condition are below 6" in said
     )
     assert "From medical-massage (rules/medical-massage.yaml:" in said
     assert "spread-visits-as-prescribed: Spread visits as prescribed From medical-massage" in said

@@ -143,9 +143,17 @@ def test_every_fact_is_asked_for_in_a_question_of_its_own():
 
 def test_nobody_changes_what_the_plan_says_the_past_or_what_is_derived():
     for fact in FACTS.values():
-        if fact.group in ("plan", "history") or fact.derived_from:
+        if fact.group in ("plan", "history") or (fact.derived_from and fact.path != "visit.units"):
             assert fact.change == (), fact.path
     assert FACTS["prescription.diagnosis"].change == ()
+
+
+def test_what_makes_a_document_anew_sets_its_date():
+    acts = {act for fact in FACTS.values() for change in fact.change for act in change.by}
+    for act in acts:
+        if act.new is not None:
+            assert any(act in change.by for change in FACTS[act.new].change)
+            assert not act.after_visit
 
 
 def test_counts_have_a_unit_and_nothing_else_has():

@@ -56,7 +56,12 @@ def test_a_verdict_as_plain_values():
             }
         ],
         "questions": [],
-        "remedies": [],
+        "remedies": [
+            {
+                "steps": [{"who": "clinic", "action": "Book 60 minutes.", "set": {"visit.minutes": 60}}],
+                "coverage": "covered",
+            }
+        ],
         "advice": [],
         "ruleset": {
             "id": "made",
@@ -226,7 +231,7 @@ def test_an_unknown_fact_in_a_reason_is_called_by_its_name():
         prescription=Prescription(prescriber="LMT"),
     )
     because = BASE.evaluate(case).finding("prescriber-type").because
-    assert because == "The insurer accepts prescriptions from MD and DO; this one was written by: LMT."
+    assert because == "The insurer accepts prescriptions from MD or DO; this one was written by: LMT."
 
 
 def test_an_insurers_name_is_said_as_it_is_written():
@@ -276,7 +281,7 @@ def test_the_explanation_reads_top_down():
         {"requires": {"visit.liability": "none"}},
         {"advises": "Ask for a treatment plan.", "applies": {"prescription.treatment_plan": False}},
     )
-    said = text.evaluate(case).explain()
+    said = text.evaluate(case).explain(for_="biller")
     order = ["Not decided yet", "Why", "The plan pays 4.", "Book less.", "CARC 151, RARC N362"]
     order += [
         "Ask the patient",

@@ -9,7 +9,7 @@ from covrules.conditions import Ref, Test, tests_in
 from covrules.declaring import Fact
 from covrules.derived import derivation
 from covrules.kinds import ANY, UNLIMITED, SetOf, Unfit
-from covrules.rule import REQUESTED, Rule
+from covrules.rule import REQUESTED, Cap, Rule
 from covrules.rulesets import Ruleset
 from covrules.truth import Values
 from covrules.values_to_try import values
@@ -42,6 +42,11 @@ class Answers:
         for fact in self.vocabulary.values():
             for source in fact.derived_from:
                 self._feeds.setdefault(source, []).append(fact)
+        self._caps: Final[dict[str, list[Cap]]] = {}
+        for rule in ruleset.rules:
+            if rule.caps is not None:
+                for path in (REQUESTED, *([rule.caps.limit.path] if isinstance(rule.caps.limit, Ref) else [])):
+                    self._caps.setdefault(path, []).append(rule.caps)
         self._around: Final[dict[str, list[_Beside]]] = {}
 
     def to(self, path: str, known: Values) -> tuple[Any, ...]:
@@ -74,7 +79,22 @@ class Answers:
                 value = derive(*map(known.get, sources))
             if value is not None and value is not ANY:
                 named |= value if isinstance(value, frozenset) else {value}
+        for cap in self._caps.get(path, ()):
+            named |= self._meeting(cap, path, known)
         return named
+
+    def _meeting(self, cap: Cap, path: str, known: Values) -> set[int]:
+        """Return the number at which no more is asked than a cap allows, where the others of its numbers are known."""
+        used = [known[each] for each in cap.less if known.get(each) is not None]
+        limit = known.get(cap.limit.path) if isinstance(cap.limit, Ref) else cap.limit
+        asked = known.get(REQUESTED)
+        if asked is None:
+            fact = self.vocabulary[REQUESTED]
+            asked = derivation(fact)(*map(known.get, fact.derived_from))
+        other = limit if path == REQUESTED else asked
+        if other is None or other is UNLIMITED or len(used) < len(cap.less):
+            return set()
+        return {max(0, other - sum(used)) if path == REQUESTED else other + sum(used)}
 
     def _leading_to(self, derived: Fact, path: str, known: Values, named: frozenset[Any]) -> Iterator[Any]:
         """Yield values of a source that lead to different values of what is derived from it."""
@@ -94,18 +114,18 @@ class Answers:
                 if number is not UNLIMITED
             ]
             if len(sources) == 2:
-                yield from _days_apart(numbers, path == sources[0], others)
+                yield from _days_apart(numbers, others)
             else:
                 yield from _making_units(numbers, path == sources[0], sources, known)
 
 
-def _days_apart(numbers: Iterable[int], later: bool, others: Mapping[str, Any]) -> Iterator[dt.date]:
-    """Yield the days that lie so far from the other of two, on the one or the other side of it."""
+def _days_apart(numbers: Iterable[int], others: Mapping[str, Any]) -> Iterator[dt.date]:
+    """Yield the days that lie so far from the other of two, on either side of it."""
     (other,) = others.values()
     for number in numbers if other is not None else ():
-        day = other.toordinal() + (number if later else -number)
-        if 0 < day < dt.date.max.toordinal():
-            yield dt.date.fromordinal(day)
+        for day in (other.toordinal() + number, other.toordinal() - number):
+            if 0 < day < dt.date.max.toordinal():
+                yield dt.date.fromordinal(day)
 
 
 def _making_units(numbers: Iterable[int], minutes: bool, sources: tuple[str, ...], known: Values) -> Iterator[int]:

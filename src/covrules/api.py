@@ -38,19 +38,22 @@ def evaluate(
     stage: Stage = "planned",
     engine: str = "checked",
     as_of: dt.date | str | None = None,
+    today: dt.date | str | None = None,
 ) -> Verdict:
     """Return the explained verdict on a case.
 
     `stage` says how far the visit has come: rules that start later touch nothing yet. `engine` is `checked`
     (durable_rules infers and the compiled function must agree on every status and unit), `compiled` or `durable`.
     Where durable_rules cannot be had, `checked` runs compiled alone and the verdict's `engine` says so.
+    `today` is the day before which no remedy sets a date: a date or its ISO 8601 text. Without it, no remedy sets one
+    before the day of the visit, and none makes the visit earlier.
     `as_of` stands for the date of the visit where that is unknown, to choose dated values and to tell whether the
     ruleset is in force, and for nothing else: a date or its ISO 8601 text. It is needed only there.
 
     Raises FactError where the case contradicts what the plan fixes, where its own facts are not those declared, where
-    the ruleset is not in force on the day of the visit or needs one and has none, and for an `as_of` that is no date;
-    EngineDisagreement where the engines differ, EngineUnavailable where `durable` is asked for and cannot be had,
-    ValueError for a stage or an engine there is not, TypeError for what is no Case.
+    the ruleset is not in force on the day of the visit or needs one and has none, and for an `as_of` or a `today` that
+    is no date; EngineDisagreement where the engines differ, EngineUnavailable where `durable` is asked for and cannot
+    be had, ValueError for a stage or an engine there is not, TypeError for what is no Case.
     """
     if not isinstance(case, Case):
         raise TypeError(f"evaluate takes a Case and got {describe(case)}; case_from_dict makes one from a mapping")
@@ -61,9 +64,12 @@ def evaluate(
     if as_of is not None:
         otherwise = _date("as_of", as_of)
         day = otherwise if day is None else day
+    if today is not None:
+        today = _date("today", today)
+    met = case
     if basis.meets_every_case or (case.own is not NOTHING_OWN and case.own):
-        case = meet(ruleset, case, day)
-    return Verdict(basis, case, find(case), day)
+        met = meet(ruleset, case, day)
+    return Verdict(basis, met, find(met), day, case, today)
 
 
 def _date(name: str, day: object) -> dt.date:

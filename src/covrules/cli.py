@@ -19,6 +19,7 @@ from covrules.interview.asking import Interview
 from covrules.interview.conversation import converse, say, summary
 from covrules.interview.plan_file import MAX_DAYS, VERIFY_AFTER
 from covrules.library import read_file, resolve, shipped
+from covrules.rendering import AUDIENCES, questions_to_data, questions_to_text, to_html, to_rich
 from covrules.rule import STAGES
 from covrules.showing import IN_BRIEF, in_brief, ruleset_to_text
 from covrules.verdicts import Verdict
@@ -37,45 +38,85 @@ def main() -> None:
     """
 
 
-@main.command("evaluate")
-@click.argument("case")
-@click.option("--ruleset", required=True, metavar="ID|PATH", help="The rules to use.")
-@click.option(
-    "--stage",
-    type=click.Choice(STAGES),
-    default="planned",
-    show_default=True,
-    help="How far the visit has come.",
+_RULESET = click.option("--ruleset", required=True, metavar="ID|PATH", help="The rules to use.")
+_STAGE = click.option(
+    "--stage", type=click.Choice(STAGES), default="planned", show_default=True, help="How far the visit has come."
 )
-@click.option("--engine", type=click.Choice(ENGINES), default="checked", show_default=True, help="How to decide.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
-@click.option(
+_AS_OF = click.option(
     "--as-of", type=_DAY, metavar="DATE", help="The day that chooses versions and values, if the visit has no date."
 )
+_TODAY = click.option("--today", type=_DAY, metavar="DATE", help="The day before which no remedy sets a date.")
+_FORMS = ("text", "json", "html", "checklist", "checklist-markdown", "checklist-html")
+
+
+@main.command("evaluate")
+@click.argument("case")
+@_RULESET
+@_STAGE
+@click.option("--engine", type=click.Choice(ENGINES), default="checked", show_default=True, help="How to decide.")
+@click.option("--format", "form", type=click.Choice(_FORMS), default="text", show_default=True)
+@click.option(
+    "--for",
+    "for_",
+    type=click.Choice(AUDIENCES),
+    default="front-desk",
+    show_default=True,
+    help="Who is to read it; JSON has everything.",
+)
+@_AS_OF
+@_TODAY
 @click.option("--fail-unless", type=click.Choice(["covered"]), help="Exit with 1 unless the visit is covered.")
-def evaluate_command(
-    case: str, ruleset: str, stage: Any, engine: str, form: str, as_of: dt.datetime | None, fail_unless: str | None
-) -> None:
-    """Say whether CASE is covered, how many units, why, and what to ask.
+def evaluate_command(case: str, ruleset: str, form: str, for_: str, fail_unless: str | None, **how: Any) -> None:
+    """Say whether CASE is covered, how many units, why, what to ask, and what would turn it.
 
     CASE is a YAML or JSON file of facts in their groups; - reads standard input. Of several versions of a shipped
     ruleset, the one in force on the day of the visit is used.
     """
+    verdict = _decided(case, ruleset, **how)
+    _print(verdict, form, for_)
+    if fail_unless is not None and verdict.coverage != fail_unless:
+        sys.exit(1)
 
+
+@main.command("questions")
+@click.argument("case")
+@_RULESET
+@_STAGE
+@_AS_OF
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def questions_command(case: str, ruleset: str, form: str, **how: Any) -> None:
+    """Say what to ask about CASE, by whom to ask, the most telling first, and which answers would decide at once.
+
+    CASE is as for evaluate.
+    """
+    verdict = _decided(case, ruleset, **how)
+    if form == "json":
+        _print_json(questions_to_data(verdict))
+    else:
+        click.echo(questions_to_text(verdict))
+
+
+def _decided(
+    case: str,
+    ruleset: str,
+    stage: Any,
+    as_of: dt.datetime | None,
+    today: dt.datetime | None = None,
+    engine: str = "checked",
+) -> Verdict:
     def decide() -> Verdict:
         data, name = _read(case)
         day = as_of.date() if as_of else None
         rules = load(ruleset, on=visit_date(data, name) or day)
         facts = read_case(data, name, rules.declares)
+        before = today.date() if today else None
         try:
-            return evaluate(rules, facts, stage=stage, engine=engine, as_of=day)
+            return evaluate(rules, facts, stage=stage, engine=engine, as_of=day, today=before)
         except FactError as error:
             raise placed(error, data, name) from None
 
-    verdict = _usable(decide)
-    _print(verdict, form)
-    if fail_unless is not None and verdict.coverage != fail_unless:
-        sys.exit(1)
+    verdict: Verdict = _usable(decide)
+    return verdict
 
 
 def _read(argument: str) -> tuple[bytes, str]:
@@ -84,17 +125,23 @@ def _read(argument: str) -> tuple[bytes, str]:
     return read_file(argument), argument
 
 
-def _print(verdict: Verdict, form: str) -> None:
+def _print(verdict: Verdict, form: str, for_: str) -> None:
     if form == "json":
-        click.echo(json.dumps(verdict.to_dict(), indent=2, ensure_ascii=False))
+        _print_json(verdict.to_dict())
     elif form == "html":
-        click.echo(verdict._repr_html_())
+        click.echo(to_html(verdict, for_))
+    elif form.startswith("checklist"):
+        click.echo(verdict.checklist(form.partition("-")[2] or "text"))
     elif sys.stdout.isatty():
         from rich.console import Console
 
-        Console().print(verdict)
+        Console().print(to_rich(verdict, for_))
     else:
-        click.echo(verdict.explain())
+        click.echo(verdict.explain(for_))
+
+
+def _print_json(data: Any) -> None:
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
 @main.command("check")

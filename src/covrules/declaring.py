@@ -10,9 +10,38 @@ from covrules.kinds import Kind, Unfit
 
 G = TypeVar("G", bound="Group")
 
+Joined = Literal["and", "or"]
+
 Who = Literal["patient", "doctor", "clinic", "insurer"]
 PEOPLE: Final[tuple[Who, ...]] = get_args(Who)
 """Who can answer a question or mend what is wrong."""
+
+
+@attrs.frozen(eq=False)
+class Act:
+    """Something a person can do, as the beginning of a sentence; what it sets is said after it.
+
+    `new` is the date of the document that it makes anew, which can lie no earlier than the day it is asked for. What is
+    not done `after_visit` can no longer be done once the visit has been.
+    """
+
+    who: Who
+    words: str
+    new: str | None = None
+    after_visit: bool = False
+
+
+@attrs.frozen
+class Change:
+    """How people can change a fact: by which acts, said how (`{}` is the value), and to which values if not to all.
+
+    `endless` says it of a value without end: unlimited, or open.
+    """
+
+    words: str
+    by: tuple[Act, ...]
+    to: tuple[Any, ...] | None = None
+    endless: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -20,9 +49,10 @@ class Fact:
     """What is declared of one fact.
 
     `label` names it in a sentence after "the"; `ask` is the question that asks for it; `who` can answer; `change`
-    lists who can change it (nobody, if empty); `unit` is what a number counts; `unknown` stands for it in a sentence
-    while it is unknown; no rule may test what is not `testable`. A derived fact is computed from the facts in
-    `derived_from`, unless a case gives it.
+    says how people can change it (not at all, if empty); `unit` is what a number counts; `unknown` stands for it in a
+    sentence while it is unknown, where that of its kind does not do; `joined` is "or" where any one of what it lists is
+    enough; no rule may test what is not `testable`. A derived fact is computed from the facts in `derived_from`, unless
+    a case gives it.
     """
 
     path: str
@@ -31,11 +61,18 @@ class Fact:
     label: str
     ask: str
     who: Who
-    change: tuple[Who, ...] = ()
+    change: tuple[Change, ...] = ()
     unit: str | None = None
     derived_from: tuple[str, ...] = ()
-    unknown: str = "(not known)"
+    unknown: str | None = None
+    joined: Joined = "and"
     testable: bool = True
+
+    def said(self, value: Any) -> str:
+        """Return a value, or what stands for one that is unknown (None), as a sentence for people says it."""
+        if value is None:
+            return self.kind.unknown if self.unknown is None else self.unknown
+        return self.kind.said(value, self.joined)
 
     @property
     def group(self) -> str:
@@ -48,10 +85,11 @@ def fact(
     ask: str,
     who: Who,
     *,
-    change: tuple[Who, ...] = (),
+    change: tuple[Change, ...] = (),
     unit: str | None = None,
     derived_from: tuple[str, ...] = (),
-    unknown: str = "(not known)",
+    unknown: str | None = None,
+    joined: Joined = "and",
     testable: bool = True,
 ) -> Any:
     """Declare a fact of a group; its type is the annotation's."""
@@ -63,6 +101,7 @@ def fact(
         "unit": unit,
         "derived_from": derived_from,
         "unknown": unknown,
+        "joined": joined,
         "testable": testable,
     }
     return attrs.field(default=None, metadata={"fact": declared})

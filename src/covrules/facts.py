@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import attrs
 
 from covrules import kinds
-from covrules.declaring import Fact, Group, declared, fact
+from covrules.declaring import Act, Change, Fact, Group, declared, fact
 from covrules.errors import FactError, Problem
 
 # Each alias is the type of a fact: what Python sees, and the kind that reads, checks and says its values.
@@ -41,6 +41,23 @@ Network = Annotated[str | None, kinds.Enum(("in", "out"))]
 Purpose = Annotated[str | None, kinds.Enum(("treatment", "maintenance", "wellness"))]
 Liability = Annotated[str | None, kinds.Enum(("none", "auto", "work", "other-plan"))]
 
+BRING_PRESCRIPTION: Final = Act("patient", "Bring", after_visit=True)
+BRING_REFERRAL: Final = Act("patient", "Bring", after_visit=True)
+NEW_PRESCRIPTION: Final = Act("doctor", "Ask the doctor for a new prescription", new="prescription.issued_on")
+OTHER_PRESCRIBER: Final = Act("patient", "Get a new prescription", new="prescription.issued_on")
+TREATMENT_PLAN: Final = Act("doctor", "Ask the doctor for")
+SEND: Final = Act("doctor", "Have the doctor's office send", after_visit=True)
+NEW_REFERRAL: Final = Act("doctor", "Ask the doctor for a new referral", new="referral.issued_on")
+AUTHORIZE: Final = Act("insurer", "Have the insurer authorize the visit")
+PLACE: Final = Act("patient", "Book")
+THERAPIST: Final = Act("clinic", "Book a therapist")
+MOVE: Final = Act("patient", "Move the visit")
+LENGTH: Final = Act("clinic", "Book")
+TREAT: Final = Act("clinic", "Treat")
+RECEIPT: Final = Act("clinic", "Print", after_visit=True)
+_PRESCRIPTIONS: Final = (NEW_PRESCRIPTION, OTHER_PRESCRIBER)
+_YES: Final = (True,)
+
 
 @attrs.frozen(kw_only=True, repr=False)
 class Plan(Group):
@@ -54,13 +71,13 @@ class Plan(Group):
         "massage benefit", "Is massage covered, covered only with physical therapy, or excluded?", "insurer"
     )
     covered_procedures: Procedures = fact(
-        "covered procedures", "Which procedure codes does my plan cover for massage?", "insurer"
+        "covered procedures", "Which procedure codes does my plan cover for massage?", "insurer", joined="or"
     )
     prescription_required: Flag = fact(
         "need for a prescription", "Does my plan need a prescription before massage is covered?", "insurer"
     )
     accepted_prescribers: Prescribers = fact(
-        "accepted prescribers", "What kinds of doctor may prescribe massage for me?", "insurer"
+        "accepted prescribers", "What kinds of doctor may prescribe massage for me?", "insurer", joined="or"
     )
     prescription_valid_days: Limit = fact(
         "days a prescription stays valid", "For how many days is a prescription good?", "insurer", unit="days"
@@ -79,7 +96,7 @@ class Plan(Group):
         "insurer",
     )
     covered_diagnoses: Diagnoses = fact(
-        "covered diagnoses", "For which diagnosis codes does my plan cover massage?", "insurer"
+        "covered diagnoses", "For which diagnosis codes does my plan cover massage?", "insurer", joined="or"
     )
     excluded_diagnoses: ExcludedDiagnoses = fact(
         "excluded diagnoses", "For which diagnosis codes does my plan refuse massage?", "insurer"
@@ -135,7 +152,7 @@ class Plan(Group):
         "insurer",
     )
     accepted_credentials: Credentials = fact(
-        "accepted credentials", "What license must the person who gives the massage hold?", "insurer"
+        "accepted credentials", "What license must the person who gives the massage hold?", "insurer", joined="or"
     )
     itemized_receipt_required: Flag = fact(
         "need for an itemized receipt", "Do you need an itemized receipt to pay me back?", "insurer"
@@ -161,28 +178,40 @@ class Plan(Group):
 class Prescription(Group):
     """The doctor's prescription; `diagnosis=None` is unknown, `diagnosis="none"` says it states no code."""
 
-    on_file: Flag = fact("prescription on file", "Is there a prescription on file?", "clinic", change=("clinic",))
+    on_file: Flag = fact(
+        "prescription on file",
+        "Is there a prescription on file?",
+        "clinic",
+        change=(Change("the prescription", (BRING_PRESCRIPTION,), _YES), Change("", _PRESCRIPTIONS, _YES)),
+    )
     prescriber: Prescriber = fact(
-        "prescriber", "What kind of doctor wrote the prescription?", "doctor", change=("patient",)
+        "prescriber",
+        "What kind of doctor wrote the prescription?",
+        "doctor",
+        change=(Change("from a prescriber the plan accepts, such as: {}", (OTHER_PRESCRIBER,)),),
     )
     issued_on: Date = fact(
-        "date of the prescription", "When was the prescription written?", "doctor", change=("doctor",)
+        "date of the prescription",
+        "When was the prescription written?",
+        "doctor",
+        change=(Change("dated {}", _PRESCRIPTIONS),),
     )
     expires_on: EndDate = fact(
         "end of the prescription",
         "Until when is the prescription good, if it says so?",
         "doctor",
-        change=("doctor",),
+        change=(Change("good until {}", _PRESCRIPTIONS, endless="without an end"),),
     )
     service: Service = fact(
         "service prescribed", "What does the prescription order: massage, physical therapy or something else?",
         "doctor",
-        change=("doctor",),
+        change=(Change("for {}", _PRESCRIPTIONS),),
     )  # fmt: skip
     diagnosis: Diagnosis = fact(
         "diagnosis code",
         "Which ICD-10-CM code will this visit be billed under, if the prescription states one?",
         "doctor",
+        unknown="the diagnosis",
     )
     diagnosis_text: Text = fact("diagnosis in words", "What does the diagnosis say in words?", "doctor")
     diagnosed_by: Prescriber = fact("maker of the diagnosis", "Who made the diagnosis?", "doctor")
@@ -190,18 +219,21 @@ class Prescription(Group):
         "body sites prescribed",
         "Which parts of the body does the prescription name?",
         "doctor",
-        change=("doctor",),
+        change=(Change("that names {}", _PRESCRIPTIONS),),
     )
     visits: Limit = fact(
         "visits prescribed", "How many visits does the prescription state, if it does?", "doctor",
-        change=("doctor",), unit="visits",
+        change=(Change("for at least {} visits", _PRESCRIPTIONS, endless="without a number of visits"),), unit="visits",
     )  # fmt: skip
     visits_per_week: Limit = fact(
         "visits a week prescribed", "How many visits a week does the prescription state, if it does?", "doctor",
-        change=("doctor",), unit="visits",
+        change=(Change("for {} visits a week", _PRESCRIPTIONS),), unit="visits",
     )  # fmt: skip
     treatment_plan: Flag = fact(
-        "treatment plan", "Has the doctor written a treatment plan?", "doctor", change=("doctor",)
+        "treatment plan",
+        "Has the doctor written a treatment plan?",
+        "doctor",
+        change=(Change("a written treatment plan", (TREATMENT_PLAN,), _YES),),
     )
     age_days: Days = fact(
         "age of the prescription", "How many days old is the prescription on the day of the visit?", "clinic",
@@ -223,21 +255,34 @@ class Referral(Group):
     """A referral: another document than the prescription, kept at the clinic and sent to the insurer."""
 
     on_file: Flag = fact(
-        "copy of the referral", "Is a copy of the referral at the clinic?", "clinic", change=("clinic",)
+        "copy of the referral",
+        "Is a copy of the referral at the clinic?",
+        "clinic",
+        change=(Change("the copy of the referral", (BRING_REFERRAL,), _YES), Change("", (NEW_REFERRAL,), _YES)),
     )
     sent_to_payer: Flag = fact(
         "sending of the referral",
         "Has the doctor's office sent the referral to the insurer?",
         "doctor",
-        change=("doctor",),
+        change=(Change("the referral to the insurer", (SEND,), _YES),),
     )
-    issued_on: Date = fact("date of the referral", "When was the referral written?", "doctor", change=("doctor",))
-    valid_until: Date = fact("end of the referral", "Until when is the referral good?", "doctor", change=("doctor",))
+    issued_on: Date = fact(
+        "date of the referral",
+        "When was the referral written?",
+        "doctor",
+        change=(Change("dated {}", (NEW_REFERRAL,)),),
+    )
+    valid_until: Date = fact(
+        "end of the referral",
+        "Until when is the referral good?",
+        "doctor",
+        change=(Change("good until {}", (NEW_REFERRAL,)),),
+    )
     visits: Limit = fact(
         "visits referred",
         "How many visits does the referral allow?",
         "doctor",
-        change=("doctor",),
+        change=(Change("for at least {} visits in all", (NEW_REFERRAL,), endless="without a number of visits"),),
         unit="visits",
     )
 
@@ -247,22 +292,35 @@ class Authorization(Group):
     """The insurer's prior authorization."""
 
     on_file: Flag = fact(
-        "prior authorization", "Has the insurer authorized these visits?", "clinic", change=("clinic",)
+        "prior authorization",
+        "Has the insurer authorized these visits?",
+        "clinic",
+        change=(Change("", (AUTHORIZE,), _YES),),
     )
     valid_from: Date = fact(
-        "start of the authorization", "From when is the authorization good?", "insurer", change=("insurer",)
+        "start of the authorization",
+        "From when is the authorization good?",
+        "insurer",
+        change=(Change("from {}", (AUTHORIZE,)),),
     )
     valid_until: Date = fact(
-        "end of the authorization", "Until when is the authorization good?", "insurer", change=("insurer",)
+        "end of the authorization",
+        "Until when is the authorization good?",
+        "insurer",
+        change=(Change("until {}", (AUTHORIZE,)),),
     )
     visits: Limit = fact(
-        "visits authorized", "How many visits are authorized?", "insurer", change=("insurer",), unit="visits"
+        "visits authorized",
+        "How many visits are authorized?",
+        "insurer",
+        change=(Change("for at least {} visits in all", (AUTHORIZE,), endless="without a number of visits"),),
+        unit="visits",
     )
     units: Limit = fact(
         "units authorized",
         "How many billing units are authorized?",
         "insurer",
-        change=("insurer",),
+        change=(Change("for at least {} units in all", (AUTHORIZE,), endless="without a number of units"),),
         unit="units",
     )
 
@@ -275,25 +333,25 @@ class Provider(Group):
         "therapist's credential",
         "What license does the person who gives the massage hold?",
         "clinic",
-        change=("clinic",),
+        change=(Change("with the credential {}", (THERAPIST,)),),
     )
     licensed: Flag = fact(
         "therapist's license",
         "Is the therapist's license in force on the day of the visit?",
         "clinic",
-        change=("clinic",),
+        change=(Change("whose license is in force", (THERAPIST,), _YES),),
     )
     network: Network = fact(
         "therapist's network status",
         "Is the therapist in the plan's network or out of it?",
         "insurer",
-        change=("patient",),
+        change=(Change("a therapist in the plan's network", (PLACE,), ("in",)),),
     )
     location_in_network: Flag = fact(
         "network status of the location",
         "Is the therapist in network at this location?",
         "insurer",
-        change=("clinic",),
+        change=(Change("at a location that is in network", (PLACE,), _YES),),
     )
 
 
@@ -312,27 +370,40 @@ class Clinic(Group):
 class Visit(Group):
     """The massage that is booked."""
 
-    date: Date = fact("date of the visit", "On which day is the visit?", "clinic", change=("patient",))
+    date: Date = fact(
+        "date of the visit",
+        "On which day is the visit?",
+        "clinic",
+        change=(Change("to {}", (MOVE,)),),
+        unknown="the day of the visit",
+    )
     procedure: Procedure = fact("procedure code", "Under which procedure code is the visit billed?", "clinic")
     minutes: Count = fact(
         "hands-on minutes",
         "How many minutes of hands-on massage?",
         "clinic",
-        change=("patient",),
+        change=(Change("{} minutes", (LENGTH,)),),
         unit="minutes",
     )
     body_sites: BodySites = fact(
-        "body sites treated", "Which parts of the body will be treated?", "clinic", change=("clinic",)
+        "body sites treated",
+        "Which parts of the body will be treated?",
+        "clinic",
+        change=(Change("only {}", (TREAT,)),),
     )
     purpose: Purpose = fact("purpose of the visit", "Is the visit treatment, maintenance or wellness?", "clinic")
     with_physical_therapy: Flag = fact(
-        "physical therapy alongside", "Is the massage part of physical therapy?", "clinic", change=("clinic",)
+        "physical therapy alongside",
+        "Is the massage part of physical therapy?",
+        "clinic",
+        change=(Change("within physical therapy", (TREAT,), _YES),),
     )
     liability: Liability = fact(
         "payer who comes first", "Does an auto insurer, a work insurer or another plan pay first?", "patient"
     )
     units: Count = fact(
         "units of the visit", "How many billing units does the visit have?", "clinic", unit="units",
+        change=(Change("{} units", (LENGTH,)),),
         derived_from=("visit.minutes", "plan.unit_minutes", "plan.unit_rounding"),
     )  # fmt: skip
     within_prescribed_sites: Flag = fact(
@@ -405,7 +476,7 @@ class Claim(Group):
         "itemized receipt",
         "Does the itemized receipt have every field the insurer needs?",
         "clinic",
-        change=("clinic",),
+        change=(Change("a receipt with every field the insurer needs", (RECEIPT,), _YES),),
     )
     age_days: Days = fact(
         "days until the claim was filed", "How many days after the visit was the claim filed?", "clinic", unit="days",

@@ -28,8 +28,10 @@ class Judge:
         self.ruleset = ruleset
         self.rule = rule
         read = [*rule.facts, *[path for waiver in ruleset.waivers(rule) for path in waiver.facts]]
-        self._facts = with_sources(read, ruleset.vocabulary)
-        self.reads: Final = frozenset(fact.path for fact in self._facts)
+        facts = with_sources(read, ruleset.vocabulary)
+        self.tested: Final = frozenset(read)
+        self.derived: Final = tuple(fact for fact in facts if fact.derived_from)
+        self.reads: Final = frozenset(fact.path for fact in facts)
 
     @cached_property
     def standing(self) -> Callable[[Values], Standing]:

@@ -128,11 +128,12 @@ class Kind:
     `parse` takes a value from Python or JSON, `read` one from YAML or CSV, where every scalar is text; both
     return the canonical value or raise `Unfit`. `low` and `high` are the values below and above which no
     value of the kind lies, where there are such: a comparison with one of them can be certain while the
-    other side is unknown.
+    other side is unknown. `unknown` stands in a sentence for a value that is not known.
     """
 
     family: ClassVar[str]
     ordered: ClassVar[bool] = False
+    unknown: ClassVar[str] = "unknown"
 
     @property
     def name(self) -> str:
@@ -157,8 +158,12 @@ class Kind:
         return value
 
     def words(self, value: Any) -> str:
-        """Return the value as a sentence says it."""
+        """Return the value in words, with nothing left out."""
         return str(value)
+
+    def said(self, value: Any, joined: str = "and") -> str:
+        """Return the value as a sentence for people says it, `joined` before the last element of a list."""
+        return self.words(value)
 
     @property
     def low(self) -> Any:
@@ -201,6 +206,7 @@ class Count(Kind):
 
     family = "number"
     ordered = True
+    unknown = "an unknown number"
     unlimited: bool = False
     least: int = 0
 
@@ -244,6 +250,7 @@ class Days(Kind):
 
     family = "number"
     ordered = True
+    unknown = "an unknown number"
     name = "days"
     expected = "a whole number of days"
 
@@ -280,6 +287,7 @@ class Date(Kind):
 
     family = "date"
     ordered = True
+    unknown = "an unknown date"
     word: str | None = None
 
     @property
@@ -356,11 +364,12 @@ class Code(Kind):
 
 @attrs.frozen
 class Enum(Kind):
-    """One of a fixed list of words; if `ordered`, from the least to the greatest."""
+    """One of a fixed list of words: if `ranked`, from the least to the greatest; if `people`, what people are."""
 
     family = "enum"
     values: tuple[str, ...]
     ranked: bool = False
+    people: bool = attrs.field(default=False, eq=False)
 
     @property
     def name(self) -> str:
@@ -391,6 +400,11 @@ class Enum(Kind):
     def words(self, value: Any) -> str:
         base, _, side = value.rpartition("-") if self.values is BODY_SITES else ("", "", "")
         return f"{side} {base.replace('-', ' ')}" if side in ("left", "right") else value.replace("-", " ")
+
+    def said(self, value: Any, joined: str = "and") -> str:
+        if value == "other":
+            return "somebody else" if self.people else "something else"
+        return self.words(value)
 
 
 @attrs.frozen
@@ -431,13 +445,30 @@ class SetOf(Kind):
     def words(self, value: Any) -> str:
         if value is ANY:
             return "any"
-        said = [self.of.words(element) for element in self._listed(value)]
-        return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said) or "(none)"
+        return _joined([self.of.words(element) for element in self._listed(value)], "and") or "(none)"
+
+    def said(self, value: Any, joined: str = "and") -> str:
+        of_people = isinstance(self.of, Enum) and self.of.people
+        if value is ANY:
+            return "anybody" if of_people else "any"
+        said = [self.of.said(element) for element in self._listed(value)]
+        if len(said) > _MOST_SAID:
+            said = [*said[:_FIRST_SAID], f"{len(said) - _FIRST_SAID} others"]
+        return _joined(said, joined) or ("nobody" if of_people else "none")
 
     def _listed(self, value: Collection[str]) -> list[str]:
         if isinstance(self.of, Enum):
             return [element for element in self.of.values if element in value]
         return sorted(value)
+
+
+# Nobody reads a longer list in the middle of a sentence; data have it whole.
+_MOST_SAID: Final = 8
+_FIRST_SAID: Final = 6
+
+
+def _joined(words: list[str], joined: str) -> str:
+    return f" {joined} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _whole(value: Any) -> Any:
@@ -474,8 +505,10 @@ _CODES = {
     ),
 }
 
-PRESCRIBER: Final = Enum(("MD", "DO", "NP", "PA", "DC", "ND", "DPM", "DDS", "PT", "OT", "LAc", "LMT", "other"))
-CREDENTIAL: Final = Enum(("LMT", "PT", "OT", "DC", "ND", "RN", "other"))
+PRESCRIBER: Final = Enum(
+    ("MD", "DO", "NP", "PA", "DC", "ND", "DPM", "DDS", "PT", "OT", "LAc", "LMT", "other"), people=True
+)
+CREDENTIAL: Final = Enum(("LMT", "PT", "OT", "DC", "ND", "RN", "other"), people=True)
 BODY_SITE: Final = Enum(BODY_SITES)
 DIAGNOSIS: Final = Code("ICD-10-CM", none=True)
 DIAGNOSIS_PREFIX: Final = Code("ICD-10-CM prefix")

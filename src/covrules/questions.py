@@ -9,10 +9,11 @@ import attrs
 
 from covrules.answers import answers_of
 from covrules.declaring import Who
+from covrules.derived import derivation
 from covrules.judging import Board, Judge, Standing, boards_of
 from covrules.verdicts import Coverage, Verdict
 
-MOST_STEPS: Final = 20_000
+MOST_STEPS: Final = 500
 """After how many steps of the search for an answer that would matter a fact is asked for all the same."""
 
 
@@ -131,11 +132,14 @@ class _Asking:
     def witness(self, path: str, board: Board) -> "Witness | None":
         """Return answers to other facts, and one to this, with which the board has decided, and without which not."""
         judges = [judge for judge, missing in self.open[board].items() if path in missing]
-        for search in (_Failing, _Settling):
-            for judge in judges:
-                found = search(self, board, judge, path).witness(dict(self.values), frozenset())
-                if found is not None:
-                    return found
+        for judge in judges:
+            found = _Failing(self, board, judge, path).witness(dict(self.values), frozenset())
+            if found is not None:
+                return found
+        for judge in judges:
+            found = _Settling(self, board, judge, path).witness()
+            if found is not None:
+                return found
         return None
 
     # --- how much a fact tells ------------------------------------------------------------------------------
@@ -232,70 +236,122 @@ class _Search:
         self.path = path
         self.steps = 0
 
-    def witness(self, values: dict[str, Any], passed: frozenset[str]) -> Witness | None:
-        """Return the first such answers beside what is known, where no answer is given to what is passed over."""
-        missing = self.judge.missing(values)
-        if self.path not in missing:
-            return None
-        for answer in self.asking.answers_to(self.path, values):
-            found = self.decided(values, values | {self.path: answer})
-            if found is not None:
-                return found, answer
-        others = [path for path in missing if path != self.path and path not in passed]
-        if not others:
-            return None
-        for tried in self.tries(others[0], values):
-            found_then = self.witness(tried, passed)
-            if found_then is not None:
-                return found_then
-        return self.witness(values, passed | {others[0]})
-
-    def tries(self, other: str, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Yield what is known after each answer to another fact that makes no rule fail."""
+    def step(self) -> None:
         self.steps += 1
         if self.steps > MOST_STEPS:
             raise _Unfinished
-        for answer in self.asking.answers_to(other, values):
-            tried = values | {other: answer}
-            if all(judge.standing(tried) != "failed" for judge in self.board.readers[other]):
-                yield tried
 
-    def decided(self, without: dict[str, Any], values: dict[str, Any]) -> dict[str, Any] | None:
-        """Return what is to be known, without the answer, for the board to have decided with it; None if it cannot."""
-        raise NotImplementedError
+    def failing(self, path: str, values: Mapping[str, Any]) -> Judge | None:
+        """Return the first rule that reads a fact and fails."""
+        return next((judge for judge in self.board.readers[path] if judge.standing(values) == "failed"), None)
 
 
 class _Failing(_Search):
     """Where the rule fails with the answer, the board has decided: nothing failed without it."""
 
-    def decided(self, without: dict[str, Any], values: dict[str, Any]) -> dict[str, Any] | None:
-        return without if self.judge.standing(values) == "failed" else None
+    def witness(self, values: dict[str, Any], passed: frozenset[str] = frozenset()) -> Witness | None:
+        """Return the first such answers beside what is known, where no answer is given to what is passed over."""
+        missing = self.judge.missing(values)
+        if self.path not in missing:
+            return None
+        for answer in self.asking.answers_to(self.path, values):
+            if self.judge.standing(values | {self.path: answer}) == "failed":
+                return values, answer
+        others = [path for path in missing if path != self.path and path not in passed]
+        if not others or self.is_mute(values, passed):
+            return None
+        self.step()
+        other = next((path for path in others if path in self.companions), others[0])
+        for answer in self.asking.answers_to(other, values):
+            tried = values | {other: answer}
+            found = None if self.failing(other, tried) else self.witness(tried, passed)
+            if found is not None:
+                return found
+        return self.witness(values, passed | {other})
+
+    @cached_property
+    def companions(self) -> frozenset[str]:
+        """The facts from which, together with this one, something follows that the rule reads."""
+        return frozenset(
+            path for fact in self.judge.derived for path in fact.derived_from if self.path in fact.derived_from
+        )
+
+    def is_mute(self, values: Mapping[str, Any], passed: frozenset[str]) -> bool:
+        """Return whether the fact says nothing by itself, and nothing follows from it without what is passed over."""
+        if passed.isdisjoint(self.companions) or self.path in self.judge.tested:
+            return False
+        for fact in self.judge.derived:
+            if self.path in fact.derived_from and values.get(fact.path) is None:
+                known = [values.get(path) for path in fact.derived_from]
+                place = fact.derived_from.index(self.path)
+                if any(path not in values and path not in passed for path in fact.derived_from if path != self.path):
+                    return False
+                for answer in self.asking.answers_to(self.path, values):
+                    known[place] = answer
+                    if derivation(fact)(*known) is not None:
+                        return False
+        return True
 
 
 class _Settling(_Search):
-    """Where the rule is settled by the answer and all others are settled too, the board has decided."""
+    """Where all rules are settled with the answer and none fails, but this one is open without it, it has decided."""
 
-    def decided(self, without: dict[str, Any], values: dict[str, Any]) -> dict[str, Any] | None:
-        return self.all_settled(values, frozenset()) if self.judge.standing(values) in ("fine", "capped") else None
+    @cached_property
+    def nearest(self) -> list[Judge]:
+        """The open rules: this one, then those that miss what it misses, and so on, so that conflicts show soon."""
+        open_ = self.asking.open[self.board]
+        near, reached = [self.judge], set(open_[self.judge])
+        others = [judge for judge in open_ if judge is not self.judge]
+        while others:
+            beside = [judge for judge in others if not reached.isdisjoint(open_[judge])] or others
+            near += beside
+            reached.update(path for judge in beside for path in open_[judge])
+            others = [judge for judge in others if judge not in beside]
+        return near
 
-    def all_settled(self, values: dict[str, Any], passed: frozenset[str]) -> dict[str, Any] | None:
-        """Return what is known without the answer once all rules are settled and none fails, this one open without."""
+    def witness(self) -> Witness | None:
+        """Return the first such answers beside what is known."""
+        for answer in self.asking.answers_to(self.path, self.asking.values):
+            values = self.asking.values | {self.path: answer}
+            if self.failing(self.path, values) is None:
+                found, blamed = self.settled(values, frozenset(), 0)
+                if found is not None:
+                    return {path: value for path, value in found.items() if path != self.path}, answer
+                if self.path not in blamed:
+                    break
+        return None
+
+    def settled(self, values: dict[str, Any], passed: frozenset[str], place: int) -> "_Settled":
+        """Return what is known once the nearest rules from a place on are settled, the others being so already.
+
+        Where they cannot be, return the facts of which some would have to be otherwise.
+        """
         without = {path: value for path, value in values.items() if path != self.path}
         if self.judge.standing(without) != "open":
-            return None
-        for judge in self.board.judges:
-            stands = judge.standing(values)
-            if stands == "failed":
-                return None
-            if stands == "open":
-                break
-        else:
-            return without
+            return None, self.judge.reads
+        while place < len(self.nearest) and self.nearest[place].standing(values) != "open":
+            place += 1
+        if place == len(self.nearest):
+            return values, frozenset()
+        judge = self.nearest[place]
         others = [path for path in judge.missing(values) if path not in passed]
-        if not others:
-            return None
-        for tried in self.tries(others[0], values):
-            found = self.all_settled(tried, passed)
-            if found is not None:
-                return found
-        return self.all_settled(values, passed | {others[0]})
+        return self.branched(others[0], values, passed, place) if others else (None, judge.reads)
+
+    def branched(self, other: str, values: dict[str, Any], passed: frozenset[str], place: int) -> "_Settled":
+        """Return the same where an answer is given to another fact, or none."""
+        self.step()
+        all_blamed: frozenset[str] = frozenset()
+        for answer in (*self.asking.answers_to(other, values), None):
+            tried = values if answer is None else values | {other: answer}
+            failing = None if answer is None else self.failing(other, tried)
+            if failing is not None:
+                all_blamed |= failing.reads
+                continue
+            found, blamed = self.settled(tried, passed | {other} if answer is None else passed, place)
+            if found is not None or other not in blamed:
+                return found, blamed
+            all_blamed |= blamed
+        return None, all_blamed
+
+
+_Settled = tuple[dict[str, Any] | None, frozenset[str]]

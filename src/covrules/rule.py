@@ -84,15 +84,37 @@ class Template:
         return "".join(said + (f"[{fact.label}]" if fact else "") for said, fact in self.pieces)
 
     def render(self, values: Mapping[str, Any]) -> str:
-        """Return the sentence with the values in words, and what stands for those that are unknown."""
-        said = ""
-        for literal, fact in self.pieces:
-            said += literal
+        """Return the sentence with the values in words, and what stands for those that are unknown.
+
+        The noun that a number counts agrees with it; nothing else does.
+        """
+        said, counted = "", ""
+        for (literal, fact), noun in zip(self.pieces, self._nouns, strict=True):
+            said += literal.replace(counted, counted[:-1], 1) if counted else literal
+            counted = ""
             if fact is not None:
                 value = values.get(fact.path)
-                unknown = fact.unknown if said else fact.unknown[:1].upper() + fact.unknown[1:]
-                said += unknown if value is None else fact.kind.words(value)
+                if value is None:
+                    word = fact.said(None) + (" of" if noun and fact.unknown is None else "")
+                    said += word if said else word[:1].upper() + word[1:]
+                else:
+                    said += fact.said(value)
+                    counted = noun if value in (1, -1) else ""
         return said
+
+    @cached_property
+    def _nouns(self) -> tuple[str, ...]:
+        """After each piece, the noun that the text goes on with if it is what a number there counts; else nothing."""
+        after = (*[literal for literal, _ in self.pieces[1:]], "")
+        return tuple(_counted(fact, text) for (_, fact), text in zip(self.pieces, after, strict=True))
+
+
+def _counted(fact: Fact | None, text: str) -> str:
+    """Return the plural noun a text begins with, with the space before it, if it is what the fact counts."""
+    if fact is None or fact.unit is None or fact.kind.family != "number" or not fact.unit.endswith("s"):
+        return ""
+    noun = f" {fact.unit}"
+    return noun if text.startswith(noun) and not text[len(noun) :][:1].isalnum() else ""
 
 
 @attrs.frozen

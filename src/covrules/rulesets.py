@@ -237,12 +237,17 @@ class Ruleset:
         return tuple(place for place, rule in enumerate(self.rules) if rule.caps is not None)
 
     def evaluate(
-        self, case: "Case", stage: Stage = "planned", engine: str = "checked", as_of: dt.date | str | None = None
+        self,
+        case: "Case",
+        stage: Stage = "planned",
+        engine: str = "checked",
+        as_of: dt.date | str | None = None,
+        today: dt.date | str | None = None,
     ) -> "Verdict":
         """Return the explained verdict on a case: see `covrules.api.evaluate`."""
         import covrules.api
 
-        return covrules.api.evaluate(self, case, stage=stage, engine=engine, as_of=as_of)
+        return covrules.api.evaluate(self, case, stage=stage, engine=engine, as_of=as_of, today=today)
 
 
 def _picker(places: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:

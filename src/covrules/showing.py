@@ -1,15 +1,14 @@
 """A whole ruleset in plain words: every rule, where it comes from, and what replaced, waived or disabled it."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
-from covrules.codes.denials import CARC, RARC
 from covrules.conditions import OPERATORS, AllOf, AnyOf, Condition, Not, Ref, Test
 from covrules.declaring import Fact
 from covrules.errors import shown
 from covrules.kinds import Bool, Date, SetOf, declaration_of
-from covrules.rendering import cited, codes, wrapped
-from covrules.rule import REQUESTED, Cap, Denial, Disabled, Rule
+from covrules.rendering import cited, codes_in_words, wrapped
+from covrules.rule import REQUESTED, Cap, Disabled, Rule
 from covrules.rulesets import EVER, Fixed, Ruleset
 
 Vocabulary = Mapping[str, Fact]
@@ -19,6 +18,7 @@ _OPERATOR_WORDS: Final = {
     "at_most": "is at most", "at_least": "is at least", "below": "is below", "above": "is above",
     "on_or_before": "is on or before", "on_or_after": "is on or after", "before": "is before", "after": "is after",
 }  # fmt: skip
+_PLURALS: Final = {"is": "are", "includes": "include", "begins": "begin"}
 assert _OPERATOR_WORDS.keys() == OPERATORS.keys()
 
 
@@ -72,12 +72,6 @@ def _lines(ruleset: Ruleset) -> Iterator[str]:
         for disabled in ruleset.disabled:
             rule = disabled.rule
             yield from _paragraph(f"{rule.id}: {rule.title}", [f"{_origin(rule)} {_left_out(disabled)}"])
-
-
-def _meaning(denial: Denial) -> str:
-    known = [CARC.get(denial.carc), *map(RARC.get, denial.rarc)]
-    said = "; ".join(code.meaning for code in known if code)
-    return f" ({said})" if said else ""
 
 
 def _paragraph(head: str, sentences: list[str]) -> Iterator[str]:
@@ -141,7 +135,7 @@ def _about_rule(ruleset: Ruleset, rule: Rule) -> Iterator[str]:
         yield f"What to do ({rule.remedy.who}): {rule.remedy.action}"
     for denial in rule.denial:
         where = f" where {condition_words(denial.when, known)}" if denial.when else ""
-        yield f"Denial code{where}: {codes(denial)}{_meaning(denial)}."
+        yield f"Denial code{where}: {codes_in_words(denial)}."
     for source in rule.cites:
         yield f"Source: {cited(source)}."
     yield _origin(rule)
@@ -195,14 +189,27 @@ def condition_words(condition: Condition, known: Vocabulary) -> str:
         elif isinstance(right, frozenset):
             said = ", ".join(fact.kind.words(element) for element in sorted(right))
         else:
-            said = (fact.kind.of if isinstance(fact.kind, SetOf) else fact.kind).words(right)
+            said = (fact.kind.of if isinstance(fact.kind, SetOf) else fact.kind).words(right) + _unit(fact, right)
         if isinstance(fact.kind, Bool):
             return f'the answer to "{fact.ask}" {_OPERATOR_WORDS[condition.op]} {said}'
-        return f"the {fact.label} {_OPERATOR_WORDS[condition.op]} {said}"
+        verb, _, rest = _OPERATOR_WORDS[condition.op].partition(" ")
+        return f"the {fact.label} {' '.join(filter(None, (_PLURALS[verb] if _plural(fact) else verb, rest, said)))}"
     if isinstance(condition, Not):
         return f"it is not so that {condition_words(condition.part, known)}"
     join = " and " if isinstance(condition, AllOf) else " or "
     return join.join(_bracketed(part, known) for part in condition.parts)
+
+
+def _plural(fact: Fact) -> bool:
+    """Return whether a fact's label is a plural: that of a list is, and that of a number which says what it counts."""
+    return isinstance(fact.kind, SetOf) or (fact.unit is not None and fact.unit in fact.label.split())
+
+
+def _unit(fact: Fact, number: Any) -> str:
+    """Return the unit to say after a number, with the space before it, where the label does not say it."""
+    if fact.unit is None or _plural(fact):
+        return ""
+    return f" {fact.unit.removesuffix('s') if number == 1 else fact.unit}"
 
 
 def _bracketed(condition: Condition, known: Vocabulary) -> str:

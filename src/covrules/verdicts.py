@@ -15,6 +15,7 @@ from covrules.rulesets import Ruleset
 
 if TYPE_CHECKING:
     from covrules.questions import Question
+    from covrules.remedies import Remedies, Remedy
 
 Coverage = Literal["covered", "partial", "not-covered", "undetermined"]
 
@@ -83,6 +84,8 @@ class Verdict:
     _case: Case
     _found: Found
     _as_of: dt.date | None
+    _given: Case
+    _today: dt.date | None
 
     @property
     def coverage(self) -> Coverage:
@@ -168,9 +171,20 @@ class Verdict:
         return questions_on(self)
 
     @property
-    def remedies(self) -> tuple[()]:
-        """What could be changed to be covered; none are worked out yet."""
-        return ()
+    def remedies(self) -> "tuple[Remedy, ...]":
+        """What people can change to be covered, or to come as near as can be: see `covrules.remedies.remedies_for`."""
+        return self._mending.found
+
+    @property
+    def unmendable(self) -> tuple[str, ...]:
+        """The rules that stand in the way of coverage and that nobody can mend, by their ids."""
+        return self._mending.unmendable
+
+    @cached_property
+    def _mending(self) -> "Remedies":
+        from covrules.remedies import remedies_for
+
+        return remedies_for(self)
 
     @cached_property
     def advice(self) -> tuple[str, ...]:
@@ -196,18 +210,41 @@ class Verdict:
             "units": plain(self.units),
             "findings": self._findings.to_dicts(self.findings, self._values),
             "questions": [{"fact": asked.fact, "who": asked.who, "ask": asked.ask} for asked in self.questions],
-            "remedies": [*self.remedies],
+            "remedies": [self._remedy_to_dict(remedy) for remedy in self.remedies],
             "advice": [*self.advice],
             "ruleset": plain(self.ruleset),
             "engine": self.engine,
             "disclaimer": self.disclaimer,
         }
 
-    def explain(self) -> str:
-        """Return the verdict as text for a front desk."""
+    def _remedy_to_dict(self, remedy: "Remedy") -> dict[str, Any]:
+        known = self._ruleset.vocabulary
+        steps = []
+        for step in remedy.steps:
+            values = (
+                (path, None if value is None else known[path].kind.plain(value)) for path, value in step.set.items()
+            )
+            steps.append({"who": step.who, "action": step.action, "set": dict(values)})
+        return {"steps": steps, "coverage": remedy.coverage}
+
+    def explain(self, for_: str = "front-desk") -> str:
+        """Return the verdict as text for a `front-desk`, a `patient` or a `biller`; raises ValueError for others.
+
+        A front desk is told the reasons, what to do and what to ask whom; a patient the same in plainer words; who
+        bills also the denial codes, the rules by their ids and the sources.
+        """
         from covrules.rendering import to_text
 
-        return to_text(self)
+        return to_text(self, for_)
+
+    def checklist(self, form: str = "text") -> str:
+        """Return what is done, what is open and who acts, as `text`, `markdown` or a page of `html`.
+
+        Raises ValueError for another form.
+        """
+        from covrules.checklist import printed
+
+        return printed(self, form)
 
     def __rich__(self) -> Any:
         from covrules.rendering import to_rich

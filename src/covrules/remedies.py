@@ -1,0 +1,479 @@
+"""What people can change to be covered: the smallest sets of steps, each tried before it is offered."""
+
+import datetime as dt
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import chain
+from typing import Any, Final, NamedTuple
+
+import attrs
+
+from covrules.answers import answers_of
+from covrules.codes.body_sites import all_within
+from covrules.declaring import PEOPLE, Act, Change, Who
+from covrules.errors import FactError
+from covrules.facts import by_group, case_of
+from covrules.judging import Judge, Standing, boards_of
+from covrules.kinds import ANY, OPEN, UNLIMITED, Date
+from covrules.rule import Template
+from covrules.truth import Values
+from covrules.verdicts import Coverage, Verdict
+
+MOST_STEPS: Final = 20_000
+"""After how many values tried the search ends with the remedies found so far."""
+
+_RANKS: Final[tuple[Coverage, ...]] = ("not-covered", "undetermined", "partial", "covered")
+_ACCEPTED: Final = (False, None, True)
+"""What a verdict can come to, the worst first."""
+
+
+@attrs.frozen
+class Step:
+    """What one person does: who, in which words, and the facts it sets (None: not known any more)."""
+
+    who: Who
+    action: str
+    set: Mapping[str, Any]
+
+
+@attrs.frozen
+class Remedy:
+    """Steps that together lead to better coverage, and what they lead to; none of them can be left out."""
+
+    steps: tuple[Step, ...]
+    coverage: Coverage
+    accepted_here: bool | None
+
+
+@attrs.frozen
+class Remedies:
+    """What can be done about a verdict.
+
+    `unmendable` are the ids of the rules that stand in the way of the insurer's paying and that nobody can mend; where
+    each could be mended alone but not all together, these are all that stand in the way.
+    """
+
+    found: tuple[Remedy, ...]
+    unmendable: tuple[str, ...]
+
+
+def remedies_for(verdict: Verdict) -> Remedies:
+    """Return the smallest sets of steps that lead to `covered` and accepted here, else to the best that can be reached.
+
+    What is known to stand in the way is changed by people who can change it, as the facts declare; what is unknown is
+    asked for, and only said of a document that is made anew. Never changed are history, the diagnosis, what the plan
+    says, and once the visit has been, what belongs to it. No date is set that lies before `today`, or, without it,
+    before the day of the visit; a document made anew has a new date. Of several remedies each needs other people: the
+    smallest for every set of people is kept, unless fewer of them can do as much in as many steps.
+    """
+    return _Mending(verdict).remedies()
+
+
+class _Aim(NamedTuple):
+    """How rules may stand in the end, the insurer's and the clinic's; what is open is not counted."""
+
+    insurer: frozenset[Standing]
+    clinic: frozenset[Standing]
+
+    def takes(self, judge: Judge, stands: Standing) -> bool:
+        return stands in (self.clinic if judge.rule.layer == "clinic" else self.insurer)
+
+
+_FINE: Final[frozenset[Standing]] = frozenset({"fine", "open"})
+_AIMS: Final = (
+    _Aim(_FINE, _FINE),
+    _Aim(_FINE, _FINE | {"failed"}),
+    _Aim(_FINE | {"capped"}, _FINE),
+    _Aim(_FINE | {"capped"}, _FINE | {"failed"}),
+)
+"""What is aimed at, the best first."""
+
+Changes = dict[str, Any]
+DATE: Final = "visit.date"
+
+
+class _TooLong(Exception):
+    """The search has taken too many steps."""
+
+
+class _Mending:
+    """The search for remedies for one verdict."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+        self.ruleset = verdict._ruleset
+        self.today = verdict._today
+        self.boards = boards_of(self.ruleset, verdict.stage)
+        self.values = self.boards.given(verdict._case)
+        self.answers = answers_of(self.ruleset)
+        self.judges = (*self.boards.insurer.judges, *self.boards.clinic.judges)
+        self.now = {judge: judge.standing(self.values) for judge in self.judges}
+        self.steps = 0
+
+    def remedies(self) -> Remedies:
+        if not {"failed", "capped"}.intersection(self.now.values()):
+            return Remedies((), ())
+        try:
+            for aim in _AIMS:
+                if all(aim.takes(judge, stands) for judge, stands in self.now.items()):
+                    break
+                found = self.best(list(self.sets_of_acts(aim)))
+                if found:
+                    return Remedies(tuple(found), ())
+        except _TooLong:
+            return Remedies((), ())
+        return Remedies((), tuple(self.unmendable()))
+
+    # --- what can be done -----------------------------------------------------------------------------------
+
+    @cached_property
+    def acts(self) -> dict[Act, dict[str, Change]]:
+        """The acts that are still possible, and how each changes the facts that rules read."""
+        acts: dict[Act, dict[str, Change]] = {}
+        given = self.values.keys()
+        for path in self.boards.reads:
+            fact = self.ruleset.vocabulary[path]
+            if path in self.ruleset.fixed or (fact.derived_from and path not in given):
+                continue
+            if not fact.derived_from and any(each.derived_from and each.change for each in self.derived_from(path)):
+                continue
+            for change in fact.change:
+                for act in change.by:
+                    if act.after_visit or self.verdict.stage == "planned":
+                        acts.setdefault(act, {})[path] = change
+        return acts
+
+    def derived_from(self, path: str) -> Iterator[Any]:
+        """Yield the facts that are given though they could be derived from this one."""
+        facts = (self.ruleset.vocabulary[given] for given in self.values)
+        return (fact for fact in facts if path in fact.derived_from)
+
+    def only_by(self, act: Act) -> frozenset[str]:
+        """Return what no other act changes that makes the same document anew."""
+        others = [each for each in self.acts if act.new and each is not act and each.new == act.new]
+        return frozenset(self.acts[act]).difference(*map(self.acts.__getitem__, others)) if others else frozenset()
+
+    def touches(self, act: Act, judge: Judge) -> bool:
+        """Return whether an act changes what a rule reads; another day of the visit changes what is fixed by date."""
+        changed = self.acts[act]
+        return not judge.reads.isdisjoint(changed) or (DATE in changed and not judge.reads.isdisjoint(self.dated))
+
+    @cached_property
+    def dated(self) -> frozenset[str]:
+        """The facts that the ruleset fixes to other values on other days."""
+        return frozenset(
+            path for path, fixed in self.ruleset.fixed.items() if len(fixed.values) > 1 or fixed.values[0][0]
+        )
+
+    def sets_of_acts(self, aim: _Aim) -> Iterator[tuple[frozenset[Act], Changes]]:
+        """Yield the sets of acts that suffice, the smallest first and none that includes another, and what they change.
+
+        One more act than the smallest is as many as are looked for.
+        """
+        wrong = [judge for judge, stands in self.now.items() if not aim.takes(judge, stands)]
+        wanted = {path for judge, stands in self.now.items() if stands != "fine" for path in judge.reads}
+        usable = [act for act in self.acts if not self.only_by(act) or not wanted.isdisjoint(self.only_by(act))]
+        touching = {judge: [act for act in usable if self.touches(act, judge)] for judge in self.judges}
+        if not all(touching[judge] for judge in wrong):
+            return
+        if self.solved(frozenset(usable), aim, wrong, forced=False) is None:
+            return
+        found: list[frozenset[Act]] = []
+        waiting, seen = deque([frozenset[Act]()]), {frozenset[Act]()}
+        while waiting:
+            acts = waiting.popleft()
+            if any(each <= acts for each in found) or (found and len(acts) > len(found[0]) + 1):
+                continue
+            unmended = [judge for judge in wrong if acts.isdisjoint(touching[judge])]
+            more: Iterable[Act] = touching[unmended[0]] if unmended else ()
+            if not unmended:
+                changes = self.solved(acts, aim, wrong)
+                if changes is not None:
+                    found.append(acts)
+                    yield acts, changes
+                    continue
+                changed = {path for act in acts for path in self.acts[act]}
+                changed |= self.dated if DATE in changed else set()
+                near = [judge for judge in self.judges if not judge.reads.isdisjoint(changed)]
+                more = dict.fromkeys(chain.from_iterable(touching[judge] for judge in near))
+            for act in more:
+                wider = acts | {act}
+                if wider not in seen and not any(act.new and act.new == each.new for each in acts):
+                    seen.add(wider)
+                    waiting.append(wider)
+
+    def unmendable(self) -> Iterator[str]:
+        """Yield the rules that stand in the way and cannot be mended, each by itself, else all of them."""
+        aim = _AIMS[-1]
+        wrong = [judge for judge, stands in self.now.items() if not aim.takes(judge, stands)]
+        alone = [judge for judge in wrong if self.solved(frozenset(self.acts), aim, [judge], (judge,), False) is None]
+        yield from (judge.rule.id for judge in alone or wrong)
+
+    # --- what acts must change ------------------------------------------------------------------------------
+
+    def solved(
+        self,
+        acts: frozenset[Act],
+        aim: _Aim,
+        wrong: list[Judge],
+        judges: Collection[Judge] | None = None,
+        forced: bool = True,
+    ) -> Changes | None:
+        """Return what these acts change so that no rule stands otherwise than aimed at; None if they cannot.
+
+        If it can be, nothing is left open that reads what they change, or only what was open before. Unless `forced`,
+        a document need not be made anew.
+        """
+        ways = _Ways(self, acts, aim, wrong, judges or self.judges, forced)
+        any_way = ways.changes("anything")
+        if any_way is None or not forced:
+            return any_way
+        return ways.changes("nothing") or ways.changes("what was") or any_way
+
+    # --- what they lead to ----------------------------------------------------------------------------------
+
+    def best(self, found: list[tuple[frozenset[Act], Changes]]) -> list[Remedy]:
+        """Return the remedies that lead to the best that is better than now, the smallest for each set of people."""
+        now = _rank(self.verdict.coverage, self.verdict.accepted_here)
+        tried = [(self.tried(changes), acts, changes) for acts, changes in found]
+        better = [
+            (rank, self.steps_of(acts, changes)) for rank, acts, changes in tried if rank is not None and rank > now
+        ]
+        most = max((rank for rank, _ in better), default=now)
+        people: dict[frozenset[Who], Remedy] = {}
+        for rank, steps in better:
+            whos = frozenset(step.who for step in steps)
+            fewer = (whos > each and len(other.steps) <= len(steps) for each, other in people.items())
+            if rank == most and whos not in people and not any(fewer) and self.all_needed(steps, rank):
+                people[whos] = Remedy(steps, _RANKS[rank[0]], _ACCEPTED[rank[1]])
+        return [*people.values()]
+
+    def all_needed(self, steps: tuple[Step, ...], rank: tuple[int, int]) -> bool:
+        """Return whether no step can be left out and the rest lead as far."""
+        for left_out in steps if len(steps) > 1 else ():
+            rest: Changes = {}
+            for step in steps:
+                rest |= step.set if step is not left_out else {}
+            less = self.tried(rest)
+            if less is not None and less >= rank:
+                return False
+        return True
+
+    def tried(self, changes: Changes) -> tuple[int, int] | None:
+        """Return what the case comes to with the changes; None where the ruleset cannot take it."""
+        from covrules.api import evaluate
+
+        given = self.verdict._given
+        values = {path: given.get(path) for path in self.ruleset.vocabulary} | changes
+        known = {path: value for path, value in values.items() if value is not None}
+        case = case_of(by_group(known))
+        try:
+            verdict = evaluate(
+                self.ruleset, case, stage=self.verdict.stage, engine=self.verdict.engine, as_of=self.verdict._as_of
+            )
+        except FactError:
+            return None
+        return _rank(verdict.coverage, verdict.accepted_here)
+
+    def steps_of(self, acts: Iterable[Act], changes: Changes) -> tuple[Step, ...]:
+        """Return the steps of acts, in the order of the people."""
+        steps = []
+        said: set[str] = set()
+        for act in sorted(acts, key=lambda act: PEOPLE.index(act.who)):
+            set_ = {path: changes[path] for path in changes if path in self.acts[act] and path not in said}
+            said |= set_.keys()
+            for path in [path for path in changes if path not in self.acts[act] and path not in said]:
+                if self.follows(path, set_):
+                    set_[path] = changes[path]
+                    said.add(path)
+            steps.append(Step(act.who, self.words(act, set_), set_))
+        return tuple(steps)
+
+    def follows(self, path: str, set_: Changes) -> bool:
+        """Return whether a fact is not known any more as it follows from some that are set, or they from it."""
+        fact = self.ruleset.vocabulary[path]
+        if not set_.keys().isdisjoint(fact.derived_from):
+            return True
+        return any(path in self.ruleset.vocabulary[each].derived_from for each in set_)
+
+    def words(self, act: Act, set_: Changes) -> str:
+        """Return what to do, in words."""
+        values = {**self.values, **set_}
+        clauses = []
+        for path, change in sorted(self.acts[act].items(), key=lambda each: each[0] == act.new):
+            value = set_.get(path)
+            if change.words and value is not None:
+                text = change.endless if value in (UNLIMITED, OPEN) and change.endless else change.words
+                text = text.replace("{}", f"{{{path}}}")
+                clauses.append(Template.of(text, self.ruleset.vocabulary).render(values))
+        return f"{' '.join([act.words, ', '.join(clauses)]).strip()}."
+
+
+def _rank(coverage: Coverage, accepted: bool | None) -> tuple[int, int]:
+    return _RANKS.index(coverage), _ACCEPTED.index(accepted)
+
+
+class _Ways:
+    """The search for the values of what acts can change: the old one if it can stay, else what is nearest to it."""
+
+    def __init__(
+        self,
+        mending: _Mending,
+        acts: frozenset[Act],
+        aim: _Aim,
+        wrong: list[Judge],
+        judges: Collection[Judge],
+        forced: bool,
+    ) -> None:
+        self.mending = mending
+        self.aim = aim
+        self.changes_of: dict[str, Change] = {}
+        for act in acts:
+            self.changes_of |= mending.acts[act]
+        self.dates = {act.new for act in acts if act.new}
+        self.anew = self.dates if forced else set()
+        self.must = {path for act in acts for path in mending.only_by(act)} if forced else set()
+        first = {path for judge in wrong for path in judge.reads}
+        self.paths = sorted(self.changes_of, key=lambda path: (path != DATE, path not in first))
+        self.readers = {path: [judge for judge in judges if path in judge.reads] for path in self.paths}
+        self.judges = judges
+        self.old = mending.values
+        dropped = {fact.path for path in self.paths for fact in mending.derived_from(path)}
+        self.by_date = mending.dated if DATE in self.changes_of else frozenset[str]()
+        self.free = self.by_date | frozenset(self.paths)
+        self.start = {path: value for path, value in self.old.items() if path not in self.free and path not in dropped}
+        self.dropped = sorted(dropped - set(self.paths))
+
+    def changes(self, bearing: str) -> Changes | None:
+        """Return what is changed where this may be left open: `nothing`, `what was` open before, or `anything`."""
+        self.bearing = bearing
+        if not all(self.bears(judge, self.start, self.free) for judge in self.judges):
+            return None
+        state = self.assigned(0, self.start)
+        return None if state is None else self.changed(state)
+
+    def assigned(self, place: int, state: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the state once every fact from a place on has a value that all rules bear."""
+        if place == len(self.paths):
+            return state
+        path, later = self.paths[place], frozenset(self.paths[place + 1 :])
+        for value in self.candidates(path, state):
+            self.mending.steps += 1
+            if self.mending.steps > MOST_STEPS:
+                raise _TooLong
+            after = self.with_value(state, path, value)
+            if after is None:
+                continue
+            if all(self.bears(judge, after, later) for judge in (self.readers[path] if path != DATE else self.judges)):
+                done = self.assigned(place + 1, after)
+                if done is not None:
+                    return done
+        return None
+
+    def with_value(self, state: dict[str, Any], path: str, value: Any) -> dict[str, Any] | None:
+        """Return the state with a value; for another day of the visit, with what the plan fixes on that day."""
+        after = state | {path: value}
+        ruleset = self.mending.ruleset
+        if path != DATE or not ruleset.dated:
+            return after
+        if value == self.old.get(path):
+            return after | {each: self.old[each] for each in self.by_date if each in self.old}
+        if value is None or not ruleset.effective.holds(value):
+            return None
+        given = self.mending.verdict._given
+        after |= {each: given.get(each) for each in self.by_date}
+        for fixed, says in ruleset.fixed_on(value).items():
+            if given.get(fixed) not in (None, says):
+                return None
+            after[fixed] = says
+        return after
+
+    def bears(self, judge: Judge, state: Values, later: frozenset[str] = frozenset()) -> bool:
+        """Return whether a rule may stand as it does, where these facts may still get a value."""
+        stands = judge.standing(state)
+        if stands != "open":
+            return self.aim.takes(judge, stands)
+        if self.bearing == "anything" or (self.bearing == "what was" and self.mending.now[judge] == "open"):
+            return True
+        return not later.isdisjoint(judge.missing(state))
+
+    def changed(self, state: dict[str, Any]) -> Changes:
+        """Return what is other than it was, without what could have stayed."""
+        changes = {path: state.get(path) for path in self.paths if state.get(path) != self.old.get(path)}
+        for path in [path for path in changes if path not in self.anew | self.must and path in self.old]:
+            kept = state | {path: self.old[path]}
+            if all(self.bears(judge, kept) for judge in self.readers[path]) and path != DATE:
+                state = kept
+                del changes[path]
+        changes |= {path: state.get(path) for path in self.paths if path in self.anew}
+        for path in self.dropped:
+            if any(source in changes for source in self.mending.ruleset.vocabulary[path].derived_from):
+                changes[path] = None
+        if "visit.units" in changes and "visit.minutes" in self.old and "visit.minutes" not in changes:
+            changes["visit.minutes"] = None
+        return changes
+
+    # --- values ---------------------------------------------------------------------------------------------
+
+    def candidates(self, path: str, state: Values) -> Iterator[Any]:
+        """Yield the values a fact may get, the old one first where it may stay, then those nearest to it."""
+        old = self.old.get(path)
+        if path not in self.anew and path not in self.must:
+            yield old
+        if path in self.dates and self.earliest(state) is None:
+            yield None
+        kind, to = self.mending.ruleset.vocabulary[path].kind, self.changes_of[path].to
+        hints = self.old | {each: said for each, said in state.items() if said is not None}
+        found = [
+            value
+            for value in dict.fromkeys((*self.likely(path, state), *self.mending.answers.to(path, hints)))
+            if (value != old or path in self.anew)
+            and (to is None or value in to)
+            and value not in (0, frozenset())
+            and (not isinstance(kind, Date) or self.may_be(path, value, state))
+        ]
+        yield from sorted(found, key=lambda value: self.distance(path, old, value, state))
+
+    def earliest(self, state: Values) -> dt.date | None:
+        """Return the first day that may be set."""
+        return self.mending.today or state.get(DATE) or self.mending.verdict._case.visit.date
+
+    def may_be(self, path: str, day: dt.date, state: Values) -> bool:
+        if path == DATE and self.mending.today is None:
+            before = self.old.get(path)
+            return before is not None and day > before
+        earliest = self.earliest(state)
+        return earliest is not None and day >= earliest
+
+    def likely(self, path: str, state: Values) -> Iterator[Any]:
+        """Yield values that are likely to do, beside those that rules tell apart."""
+        kind, old = self.mending.ruleset.vocabulary[path].kind, self.old.get(path)
+        if isinstance(kind, Date):
+            turns = self.mending.ruleset.turns if path == DATE else ()
+            yield from (day for day in (self.earliest(state), state.get(DATE), *turns) if day is not None)
+        elif isinstance(old, frozenset):
+            named = {each for value in self.mending.answers.to(path, self.old) if value is not ANY for each in value}
+            yield from (old | {each} for each in sorted(named - old))
+            yield from (old - {each} for each in sorted(named & old))
+        if path == "prescription.body_sites" and state.get("visit.body_sites") is not None:
+            yield (old or frozenset()) | state["visit.body_sites"]
+        elif path == "visit.body_sites" and old and state.get("prescription.body_sites") is not None:
+            yield frozenset(site for site in old if all_within([site], state["prescription.body_sites"]))
+
+    def distance(self, path: str, old: Any, value: Any, state: Values) -> tuple[int, int]:
+        """Return how far a value is from the old one; of minutes, whole units come first."""
+        if isinstance(value, (bool, str)):
+            return 0, 0
+        if isinstance(value, dt.date):
+            near = old if path == DATE and old is not None else self.earliest(state)
+            return 0, abs((value - near).days) if near is not None else 0
+        if isinstance(value, int):
+            if value is UNLIMITED:
+                return 2, 0
+            length = state.get("plan.unit_minutes") if path == "visit.minutes" else None
+            known = old is not None and old is not UNLIMITED
+            return int(length is not None and value % length != 0), abs(value - old) if known else value
+        if isinstance(value, frozenset):
+            return 0, len(value ^ old) if isinstance(old, frozenset) else len(value)
+        return 1, 0
