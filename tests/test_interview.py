@@ -4,11 +4,7 @@ import datetime as dt
 import json
 import os
 import random
-import select
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -22,10 +18,12 @@ from covrules.checking import check
 from covrules.cli import main
 from covrules.facts import FACTS
 from covrules.interview.answers_file import Answers, read_answers
-from covrules.interview.asking import TITLE, Interview, Unconfirmed, read_typed, typed
+from covrules.interview.asking import TITLE, Interview, Unconfirmed
 from covrules.interview.plan_file import MANDATES, PLAN_FACTS, Call
 from covrules.library import rules_folder
+from covrules.typed import read_typed, typed
 from generators import plain_value
+from terminals import terminals
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 DAY = dt.date(2026, 11, 23)
@@ -844,67 +842,11 @@ def test_answers_that_cannot_be_read(new):
 
 # --- on a real terminal -----------------------------------------------------------------------------------------
 
-TERMINAL = """
-import fcntl, signal, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background it is ignored
-from covrules.cli import main
-main(["new", "my-plan.yaml"])
-"""
-
-
-class Terminal:
-    """A command on a pseudo terminal of its own, as a person sits before one."""
-
-    def __init__(self, folder):
-        self.pty, terminal = os.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", TERMINAL], stdin=terminal, stdout=terminal, stderr=terminal, cwd=folder,
-            start_new_session=True, env={**os.environ, "TERM": "dumb"},
-        )  # fmt: skip
-        os.close(terminal)
-        self.said = ""
-
-    def wait_for(self, text):
-        deadline = time.monotonic() + 60
-        while text not in self.said:
-            assert time.monotonic() < deadline, self.said
-            if select.select([self.pty], [], [], 1)[0]:
-                try:
-                    self.said += os.read(self.pty, 4096).decode()
-                except OSError:  # on Linux, the other side has hung up
-                    break
-        assert text in self.said, self.said
-        self.said = self.said.partition(text)[2]
-
-    def type(self, text):
-        self.wait_for("> ")
-        os.write(self.pty, text.encode())
-
-    def end(self):
-        self.wait_for("What the plan says now")
-        return self.process.wait(60)
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        os.close(self.pty)
-
 
 @pytest.fixture
-def terminal(tmp_path, monkeypatch):
-    if not hasattr(os, "openpty"):
-        pytest.skip("no pseudo terminals here")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-    opened = []
-
-    def open_():
-        opened.append(Terminal(tmp_path))
-        return opened[-1]
-
-    yield open_
-    for each in opened:
-        each.close()
+def terminal(tmp_path):
+    with terminals(tmp_path) as open_:
+        yield lambda: open_("new", "my-plan.yaml")
 
 
 @pytest.mark.parametrize("last", ["stop\n", "\x03", "\x04"], ids=["stop", "control-c", "control-d"])
@@ -914,7 +856,7 @@ def test_on_a_terminal_every_way_out_keeps_what_was_answered(terminal, path, las
         on.type(text)
     on.wait_for("On which day does the coverage start?")
     on.type(last)
-    assert on.end() == 0
+    assert on.end("What the plan says now") == 0
     assert fixed(path) == {"plan.payer": "Example Hälth", "plan.massage_benefit": "covered"}
     again = terminal()
     again.wait_for("With whom do you speak at Example Hälth?")

@@ -14,14 +14,17 @@ from covrules.api import ENGINES, evaluate, load
 from covrules.case_files import placed, read_case, visit_date
 from covrules.checking import Report, check
 from covrules.errors import CovrulesError, EngineDisagreement, EngineUnavailable, FactError, Problem, shown
+from covrules.intake import Intake
+from covrules.intake.conversation import converse as take_in
 from covrules.interview.answers_file import read_answers
 from covrules.interview.asking import Interview
-from covrules.interview.conversation import converse, say, summary
+from covrules.interview.conversation import converse, summary
 from covrules.interview.plan_file import MAX_DAYS, VERIFY_AFTER
 from covrules.library import read_file, resolve, shipped
 from covrules.rendering import AUDIENCES, questions_to_data, questions_to_text, to_html, to_rich
 from covrules.rule import STAGES
 from covrules.showing import IN_BRIEF, in_brief, ruleset_to_text
+from covrules.terminal import say
 from covrules.verdicts import Verdict
 from covrules.yaml_nodes import MAX_BYTES
 
@@ -262,6 +265,48 @@ def new_command(path: str, answers: str | None, verify_after: int | None) -> Non
             raise placed(error, data, name) from None
 
     say(summary(_usable(ask)))
+
+
+@main.command("intake")
+@click.argument("case", required=False)
+@click.option("--ruleset", required=True, metavar="ID|PATH", help="The rules to use.")
+@click.option(
+    "--stage",
+    type=click.Choice(STAGES),
+    default="planned",
+    show_default=True,
+    help="How far the visit has come.",
+)
+@click.option(
+    "--as-of", type=_DAY, metavar="DATE", help="The day that chooses versions and values, if the visit has no date."
+)
+@click.option("--today", type=_DAY, metavar="DATE", help="The day before which nothing is proposed to be done.")
+@click.option("--save", metavar="FILE", help="Save every answer at once in a case file, a .yaml file.")
+def intake_command(
+    case: str | None,
+    ruleset: str,
+    stage: Any,
+    as_of: dt.datetime | None,
+    today: dt.datetime | None,
+    save: str | None,
+) -> None:
+    """Ask one question at a time until it is certain whether a visit is covered, and say why.
+
+    CASE is a file of what is known already, as evaluate takes it. To go on another time, name one file as CASE and
+    with --save: it need not be there to begin with.
+    """
+    if case == "-":
+        raise click.UsageError("CASE must be a file: standard input is where the answers are typed")
+    day = as_of.date() if as_of else None
+    told = {"stage": stage, "as_of": day, "today": today.date() if today else None}
+
+    def begin() -> Intake:
+        if case is None or (save is not None and Path(case) == Path(save) and not Path(case).exists()):
+            return Intake.start(load(ruleset, on=day), **told)
+        rules = load(ruleset, on=visit_date(read_file(case), case) or day)
+        return Intake.resume(case, rules, **told)
+
+    _usable(lambda: take_in(begin(), save))
 
 
 def _usable(make: Callable[[], Any]) -> Any:

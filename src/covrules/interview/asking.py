@@ -3,7 +3,6 @@
 import datetime as dt
 import os
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +17,6 @@ from covrules.interview.answers_file import Answers
 from covrules.interview.plan_file import (
     BASE,
     MANDATES,
-    MAX_ANSWER,
     PAYER,
     PLAN_FACTS,
     VERIFY_AFTER,
@@ -27,15 +25,16 @@ from covrules.interview.plan_file import (
     Said,
     loaded,
     read_plan,
-    replace,
 )
-from covrules.kinds import Bool, Date, Enum, Kind, SetOf, Text, Unfit
+from covrules.kinds import Date, Text, Unfit
 from covrules.library import Files, among, beside, resolve, shipped
-from covrules.node_reading import CONTROL, ID
+from covrules.node_reading import ID
 from covrules.rule import Source
 from covrules.rulesets import Ruleset
 from covrules.truth import with_sources
+from covrules.typed import expected, read_answer, typed
 from covrules.verdicts import Verdict
+from covrules.writing import replace
 
 TITLE: Final = "title"
 WITH, DAY, REFERENCE = CALL = ("call.with", "call.on", "call.reference")
@@ -47,7 +46,6 @@ _ASKED: Final = (
     *sorted([path for path in PLAN_FACTS if path not in _SOONEST], key=lambda path: FACTS[path].who != "insurer"),
 )
 _LAST_DAY: Final = dt.date.max - dt.timedelta(days=1)
-_WORDS: Final = {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}
 
 
 class Unconfirmed(FactError):
@@ -460,68 +458,11 @@ class Interview:
         return None
 
 
-# --- answers as they are typed ----------------------------------------------------------------------------------
-
-
-def expected(kind: Kind) -> str:
-    """Return what may be typed for a value of a kind.
-
-    >>> expected(FACTS["plan.accepted_credentials"].kind)
-    'LMT, PT, OT, DC, ND, RN or other; several with commas between; or none; or any'
-    """
-    if isinstance(kind, Bool):
-        return "yes or no"
-    if isinstance(kind, SetOf):
-        return f"{kind.of.expected}; several with commas between; or none" + ("; or any" if kind.any else "")
-    return kind.expected
-
-
-def typed(kind: Kind, value: Any) -> str:
-    """Return a value as it would be typed.
-
-    >>> typed(FACTS["plan.accepted_credentials"].kind, frozenset({"RN", "LMT"}))
-    'LMT, RN'
-    """
-    plain = kind.plain(value)
-    if isinstance(plain, list):
-        return ", ".join(plain) or "none"
-    return kind.words(plain) if isinstance(plain, bool) else str(plain)
-
-
-def read_typed(kind: Kind, text: str) -> Any:
-    """Return the value of a text typed for it, which files write the same way or as a list; raises Unfit.
-
-    >>> read_typed(FACTS["plan.units_per_visit"].kind, "unlimited")
-    UNLIMITED
-    """
-    if isinstance(kind, Bool):
-        if text.casefold() not in _WORDS:
-            raise Unfit("text that is neither")
-        return _WORDS[text.casefold()]
-    if not isinstance(kind, SetOf) or (kind.any and text.casefold() == "any"):
-        return _in_any_case(kind, text)
-    parts = [] if text.casefold() in ("none", "[]") else [part.strip() for part in text.split(",")]
-    return frozenset(_in_any_case(kind.of, part) for part in parts if part)
-
-
-def _in_any_case(kind: Kind, text: str) -> Any:
-    """Return the value of a text, be it written in small letters or capitals."""
-    words = {word.casefold(): word for word in kind.values} if isinstance(kind, Enum) else {}
-    for form in (text, words.get(text.casefold(), text.lower()), text.upper()):
-        with suppress(Unfit):
-            return kind.read(form)
-    return kind.read(text)
-
-
 def _read(question: Question, text: str) -> Any:
     fact: Fact | None = FACTS.get(question.key)
     kind = fact.kind if fact is not None else Date() if question.key == DAY else Text()
     try:
-        if control := CONTROL.search(text):
-            raise Unfit(f"a control character (U+{ord(control[0]):04X})")
-        if Text() in (kind, getattr(kind, "of", None)) and len(text) > MAX_ANSWER:
-            raise Unfit(f"{len(text):,} characters, and {MAX_ANSWER} are the most")
-        return read_typed(kind, text)
+        return read_answer(kind, text)
     except Unfit as unfit:
         raise _refused(question, f"found {unfit.found}", question.expected, unfit.hint) from None
 

@@ -1,15 +1,16 @@
 """A plan interview on a terminal: it asks, takes what is typed, saves it at once, and sums up in the end."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import click
 
 from covrules.declaring import PEOPLE
-from covrules.errors import CovrulesError, FactError, Problem, RulesetError, shown
+from covrules.errors import FactError, RulesetError
 from covrules.facts import FACTS
-from covrules.interview.asking import Interview, Question, Unconfirmed, typed
-from covrules.rendering import wrapped
+from covrules.interview.asking import Interview, Question, Unconfirmed
+from covrules.terminal import say, type_in, wrong
+from covrules.typed import typed
 
 _HELP: Final = (
     "Every answer is saved at once. Enter alone leaves a question as it is, ? says that it is not known, back asks the "
@@ -46,37 +47,28 @@ def _next(interview: Interview) -> Interview | None:
         last = f"That was the last question; {left} {'is' if left == 1 else 'are'} left open."
         say(["", last if left else "No more need be asked.", *_coverage(interview)])
         say(["Enter ends, back asks the last question again."])
-        return interview.back() if _typed().casefold() == "back" else None
+        return interview.back() if type_in().casefold() == "back" else None
     number, all_ = interview.progress
     say(["", f"Question {number} of about {all_}", *_asking(question)])
-    while (text := _typed()).casefold() != "stop":
+    while (text := type_in()).casefold() != "stop":
         if text.casefold() == "back":
             return interview.back()
         try:
             after = _answered(interview, text)
         except (FactError, RulesetError) as error:
-            say(_wrong(error))
+            say(wrong(error))
         else:
             return after.save()
     return None
-
-
-def _typed() -> str:
-    try:
-        text: str = click.prompt(">", prompt_suffix=" ", default="", show_default=False)
-    except UnicodeDecodeError:
-        wrong = Problem(file="standard input", message="a byte that is not text", expected="text in UTF-8")
-        raise FactError([wrong]) from None
-    return text.strip()
 
 
 def _answered(interview: Interview, text: str) -> Interview:
     try:
         return interview.answer(text)
     except Unconfirmed as doubt:
-        say(_wrong(doubt))
+        say(wrong(doubt))
         say(["  Keep it all the same? yes or no"])
-        return interview.answer(text, sure=True) if _typed().casefold() in ("yes", "y") else interview
+        return interview.answer(text, sure=True) if type_in().casefold() in ("yes", "y") else interview
 
 
 def _asking(question: Question) -> Iterator[str]:
@@ -87,13 +79,6 @@ def _asking(question: Question) -> Iterator[str]:
         yield "  same if it was said again, Enter if it was not asked, ? if it is not known any more"
     elif question.known is not None:
         yield f"  Enter for: {question.known}"
-
-
-def _wrong(error: CovrulesError) -> Iterator[str]:
-    for problem in error.problems:
-        yield f"  {problem.message}"
-        yield from [f"  expected {problem.expected}"] if problem.expected else []
-        yield from [f"  {problem.hint}"] if problem.hint else []
 
 
 def _stale(interview: Interview) -> Iterator[str]:
@@ -131,12 +116,3 @@ def _coverage(interview: Interview) -> Iterator[str]:
     yield f"What the plan says now: {coverage}, for every visit from {interview.call.on} on."
     failed = [each for each in verdict.findings if each.status == "unmet" and each.layer != "clinic"]
     yield from (f"  {finding.because or finding.title}" for finding in failed)
-
-
-def say(lines: Iterable[str]) -> None:
-    """Print lines, each wrapped where it is too long for a page."""
-    for line in lines:
-        text = line.lstrip()
-        indent = " " * (len(line) - len(text))
-        for part in wrapped(shown(text), indent) or [""]:
-            click.echo(part)

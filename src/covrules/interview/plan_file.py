@@ -3,7 +3,6 @@
 import datetime as dt
 import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -16,11 +15,12 @@ from covrules.conditions import Test
 from covrules.declaring import Fact
 from covrules.errors import Problem, RulesetError, shown
 from covrules.facts import FACTS
-from covrules.kinds import Kind, SetOf, Text
 from covrules.library import File, Files, read_file, resolve
 from covrules.loading import nodes
 from covrules.rule import Source
 from covrules.rulesets import SCHEMA, Ruleset
+from covrules.typed import MAX_ANSWER as MAX_ANSWER
+from covrules.writing import listed, quoted, written_value
 from covrules.yaml_nodes import Node, Scalar, Sequence
 
 BASE: Final = "medical-massage"
@@ -30,8 +30,6 @@ MANDATES: Final = "plan.mandates"
 VERIFY_AFTER: Final = 180
 """After how many days what the insurer said is to be asked again, unless somebody says otherwise."""
 MAX_DAYS: Final = 36_500
-MAX_ANSWER: Final = 500
-"""The longest text in an answer, in characters."""
 
 _RULE: Final = "verify-again"
 _VERIFIED: Final = "own.verified_on"
@@ -44,7 +42,6 @@ _OPEN: Final = "# Still open:"
 _CLOSED: Final = "# Nothing is still open."
 _NOTES: Final = "# Notes that were in this file:"
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_BARE: Final = re.compile(r"[A-Za-z0-9]+([-.][A-Za-z0-9]+)*")
 _OPENED: Final = re.compile(r"#   plan\.[a-z_]+: .*")
 _COMMENT: Final = re.compile("#[^\r\n\x85\u2028\u2029]*")
 
@@ -135,10 +132,10 @@ class PlanFile:
 
     def _lines(self) -> Iterator[str]:
         yield from _header(self.id)
-        yield from (f"schema: {SCHEMA}", f"id: {self.id}", f"title: {_quoted(self.title)}", "status: sourced")
+        yield from (f"schema: {SCHEMA}", f"id: {self.id}", f"title: {quoted(self.title)}", "status: sourced")
         sources = self.sources
-        yield f"version: {_quoted(str(sources[-1].read) if sources else _NO_VERSION)}"
-        yield f"extends: {self.extends[0] if len(self.extends) == 1 else _listed(self.extends)}"
+        yield f"version: {quoted(str(sources[-1].read) if sources else _NO_VERSION)}"
+        yield f"extends: {self.extends[0] if len(self.extends) == 1 else listed(self.extends)}"
         if sources:
             yield from ("", "sources:")
             yield from (line for source in sources for line in _source(source))
@@ -154,18 +151,18 @@ class PlanFile:
     def _fact(self, path: str) -> Iterator[str]:
         said = self.facts[path]
         yield _question(path)
-        yield f"  {path}: {{value: {_value(FACTS[path].kind, said.value)}, cites: [{said.source.id}]}}"
+        yield f"  {path}: {{value: {written_value(FACTS[path].kind, said.value)}, cites: [{said.source.id}]}}"
 
     def _verifying(self, day: dt.date) -> Iterator[str]:
         """Yield the day of the oldest call that counts, and the advice to call again some days later."""
         counting = [source for source in self.sources if str(source.read) >= str(day)]
         yield _VERIFIED_COMMENT
-        yield f"  {_VERIFIED}: {{value: {day}, cites: {_listed(s.id for s in counting if s.read == day)}}}"
+        yield f"  {_VERIFIED}: {{value: {day}, cites: {listed(s.id for s in counting if s.read == day)}}}"
         yield from ("", *_DECLARES, "", "rules:")
         yield from (f"  - id: {_RULE}", "    title: What the insurer said is not too old")
         yield f"    applies: {{{_AGE}: {{above: {self.verify_after}}}}}"
-        yield f"    advises: {_quoted(_ADVICE.format(self.verify_after))}"
-        yield f"    cites: {_listed(source.id for source in counting)}"
+        yield f"    advises: {quoted(_ADVICE.format(self.verify_after))}"
+        yield f"    cites: {listed(source.id for source in counting)}"
         yield "    examples:"
         yield f"      - {{given: {{{_AGE}: {self.verify_after + 1}}}, then: advised}}"
         yield f"      - {{given: {{{_AGE}: {self.verify_after}}}, then: not-applicable}}"
@@ -210,29 +207,9 @@ def _open(path: str) -> str:
 
 def _source(source: Source) -> Iterator[str]:
     yield f"  {source.id}:"
-    yield f"    title: {_quoted(source.title)}"
-    yield from [f"    section: {_quoted(source.section)}"] if source.section else []
+    yield f"    title: {quoted(source.title)}"
+    yield from [f"    section: {quoted(source.section)}"] if source.section else []
     yield f"    read: {source.read}"
-
-
-def _listed(ids: Iterable[str]) -> str:
-    return f"[{', '.join(ids)}]"
-
-
-def _value(kind: Kind, value: Any) -> str:
-    plain = kind.plain(value)
-    if isinstance(plain, list):
-        assert isinstance(kind, SetOf), "only sets are lists"
-        return _listed(_value(kind.of, element) for element in plain)
-    if isinstance(plain, bool):
-        return "true" if plain else "false"
-    return str(plain) if not isinstance(kind, Text) and _BARE.fullmatch(str(plain)) else _quoted(str(plain))
-
-
-def _quoted(text: str) -> str:
-    """Return a text between double quotes, in one line."""
-    written: str = yaml.safe_dump(text, default_style='"', allow_unicode=True, width=2**31)
-    return written.removesuffix("\n")
 
 
 # --- reading it back --------------------------------------------------------------------------------------------
@@ -373,35 +350,3 @@ def _not_ours(file: str, node: Node, what: str) -> Problem:
 def _elsewhere(id: str) -> Problem:
     hint = f"put it into another file beside this one, which says `extends: {id}`, and take it out here"
     return Problem(message="the file is left as it was", hint=hint)
-
-
-# --- putting it in its place ------------------------------------------------------------------------------------
-
-
-def replace(path: Path, old: bytes | None, new: bytes) -> None:
-    """Put a file in its place as a whole or not at all, `old` being what is there; its folder is made if need be.
-
-    Raises RulesetError where it cannot be written, and where something else is there by now.
-    """
-    target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with open(temporary, "wb") as file:
-                file.write(new)
-                file.flush()
-                os.fsync(file.fileno())
-            if (target.read_bytes() if target.exists() else None) != old:
-                message = "somebody else has changed the file meanwhile"
-                raise RulesetError([Problem(file=str(path), message=message, hint="it is left as it is: begin again")])
-            if old is not None:
-                shutil.copymode(target, temporary)
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        message = error.strerror or "it cannot be written"
-        raise RulesetError(
-            [Problem(file=str(path), message=message, expected="a place where a file can be written")]
-        ) from None
