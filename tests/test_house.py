@@ -27,6 +27,8 @@ ORDER = [
     ["node_reading"],
     ["condition_reading", "extending", "verdicts", "case_files", "meeting", "typed", "writing"],
     ["fact_reading", "questions", "remedies", "engines._network"],
+    ["deciding_words"],
+    ["outlines"],
     ["rendering"],
     ["checklist", "rule_reading", "showing", "terminal"],
     ["loading"],

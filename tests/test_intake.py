@@ -18,11 +18,11 @@ from covrules import ANY, UNLIMITED, Case, FactError, RulesetError, Visit, case_
 from covrules.api import evaluate
 from covrules.case_files import read_case
 from covrules.cli import main
+from covrules.deciding_words import deciding_words
 from covrules.declaring import Fact
 from covrules.facts import FACTS
 from covrules.intake import Intake
 from covrules.kinds import Enum, SetOf, Text
-from covrules.rendering import deciding_words
 from covrules.typed import typed
 from generators import DAY, OWN_KINDS, case_for, declared, needed, plain_value, resolved, ruleset
 from terminals import terminals

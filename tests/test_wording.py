@@ -13,13 +13,15 @@ import generators
 from covrules import ANY, NEVER, OPEN, UNLIMITED, Case, Plan, Prescription, Provider, Visit, case_from_dict, truth
 from covrules.case_files import read_case
 from covrules.conditions import make_test
+from covrules.deciding_words import deciding_words
 from covrules.declaring import Fact
 from covrules.derived import derivation
 from covrules.facts import FACTS
 from covrules.kinds import BODY_SITE, DIAGNOSIS_PREFIX, PRESCRIBER, Code, Count, Date, Enum, SetOf, Text
 from covrules.library import shipped
+from covrules.outlines import AUDIENCES, outline
 from covrules.questions import Deciding, Question
-from covrules.rendering import AUDIENCES, deciding_words, outline, to_html, to_rich, wrapped
+from covrules.rendering import to_html, to_rich, wrapped
 from covrules.rule import Template
 from covrules.showing import condition_words
 

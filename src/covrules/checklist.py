@@ -7,12 +7,14 @@ from typing import Final, Literal, get_args
 
 import attrs
 
+from covrules.deciding_words import deciding_words
 from covrules.declaring import PEOPLE, Who
 from covrules.errors import one_of, shown
 from covrules.findings import Finding
+from covrules.outlines import BARRED, headline
 from covrules.questions import by_person
 from covrules.remedies import Remedy
-from covrules.rendering import BARRED, deciding_words, outline, wrapped
+from covrules.rendering import wrapped
 from covrules.rule import Rule
 from covrules.verdicts import Verdict
 
@@ -75,7 +77,7 @@ def checklist_of(verdict: Verdict) -> Checklist:
     rules = verdict.ruleset
     identity = f"Rules: {rules.id} {rules.version}, for a {verdict.stage} visit."
     return Checklist(
-        outline(verdict).head.text, tuple(_notes(verdict)), tuple(part for part in parts if part.items),
+        headline(verdict), tuple(_notes(verdict)), tuple(part for part in parts if part.items),
         (identity, verdict.disclaimer),
     )  # fmt: skip
 

@@ -21,7 +21,8 @@ from covrules.interview.asking import Interview
 from covrules.interview.conversation import converse, summary
 from covrules.interview.plan_file import MAX_DAYS, VERIFY_AFTER
 from covrules.library import read_file, resolve, shipped
-from covrules.rendering import AUDIENCES, questions_to_data, questions_to_text, to_html, to_rich
+from covrules.outlines import AUDIENCES
+from covrules.rendering import questions_to_data, questions_to_text, to_html, to_rich
 from covrules.rule import STAGES
 from covrules.showing import IN_BRIEF, in_brief, ruleset_to_text
 from covrules.terminal import say

@@ -1,6 +1,7 @@
 """What to ask, of whom, and in which order, until a verdict is determined."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final
@@ -52,9 +53,10 @@ def questions_on(verdict: Verdict) -> tuple[Question, ...]:
     the clinic accepts the visit differs with and without its answer. The day of the visit is understood to be one for
     which the ruleset says the same as for the day the verdict is as of.
 
-    First comes the fact after whose answer the fewest questions are left, on average over the answers that the open
-    rules tell apart, each of which counts as equally likely, and an answer that decides leaves none; of equals the one
-    that comes first in the ruleset.
+    First come the facts of the open rule that wants the fewest answers still, so that what is begun is brought to an
+    end; of these the one after whose answer the fewest questions are left, on average over the answers worth trying,
+    each of which counts as equally likely, and an answer that decides leaves none; of equals the one that comes first
+    in the ruleset.
     """
     return _Asking(verdict).questions()
 
@@ -164,16 +166,20 @@ class _Asking:
             mask |= self.bits.get(path, 0)
         return mask
 
-    def left_after(self, path: str, effects: "Effects") -> float:
-        """Return how many of the questions are left after an answer, on average."""
+    def left_after(self, path: str, effects: "Effects") -> tuple[int, float]:
+        """Return how many answers the open rule that wants a fact and the fewest others wants, the fact's included.
+
+        After that, how many of the questions are left after an answer to the fact, on average.
+        """
         untouched = {}
         for board, judges in self.open.items():
             untouched[board] = 0
             for judge in judges:
                 if path not in judge.reads:
                     untouched[board] |= self.masks[judge]
-        different = set(effects.values())
-        return sum(self.left(effect, untouched) for effect in different) / len(different)
+        wanted = min(mask.bit_count() for mask in self.masks.values() if mask & self.bits[path])
+        times = Counter(effects.values())
+        return wanted, sum(self.left(effect, untouched) * many for effect, many in times.items()) / len(effects)
 
     def left(self, effect: "Effect", untouched: Mapping[Board, int]) -> int:
         left = 0

@@ -7,7 +7,8 @@ from covrules.conditions import OPERATORS, AllOf, AnyOf, Condition, Not, Ref, Te
 from covrules.declaring import Fact
 from covrules.errors import shown
 from covrules.kinds import Bool, Date, SetOf, declaration_of
-from covrules.rendering import cited, codes_in_words, wrapped
+from covrules.outlines import cited, codes_in_words
+from covrules.rendering import wrapped
 from covrules.rule import REQUESTED, Cap, Disabled, Rule
 from covrules.rulesets import EVER, Fixed, Ruleset
 

@@ -7,12 +7,13 @@ from typing import Final
 import attrs
 import click
 
+from covrules.deciding_words import deciding_words
 from covrules.declaring import Fact
 from covrules.errors import CovrulesError, FactError, Problem
 from covrules.intake.asking import Intake
 from covrules.kinds import Enum, SetOf, Unfit
+from covrules.outlines import outline
 from covrules.questions import Question
-from covrules.rendering import deciding_words, outline
 from covrules.terminal import say, type_in, wrong
 from covrules.typed import read_answer
 
