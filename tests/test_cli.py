@@ -58,7 +58,48 @@ def test_evaluate_as_json_from_standard_input(run):
 
 def test_evaluate_as_html(run):
     result = run("evaluate", "-", "--ruleset", "medical-massage", "--format", "html", input=CASE)
-    assert result.stdout.startswith('<div class="covrules-verdict">')
+    assert result.stdout.startswith('<!doctype html>\n<html lang="en"><head><meta charset="utf-8">')
+    assert '<div class="covrules-verdict"' in result.stdout
+
+
+@pytest.mark.parametrize(("form", "start"), [("", "Not covered."), ("-markdown", "# Not covered."), ("-html", "<!doc")])
+def test_evaluate_as_a_checklist(run, form, start):
+    result = run("evaluate", "-", "--ruleset", "medical-massage", "--format", f"checklist{form}", input=CASE)
+    assert result.exit_code == 0
+    assert result.stdout.startswith(start)
+
+
+def test_today_bounds_the_dates_that_remedies_set(run):
+    case = """
+        {"plan": {"prescription_required": true, "accepted_prescribers": ["MD"]}, "prescription": {"prescriber": "LMT"},
+        "visit": {"date": "2026-06-15"}}"""
+    options = ("evaluate", "-", "--ruleset", "medical-massage", "--format", "json")
+    for more, day in (((), "2026-06-15"), (("--today", "2026-06-02"), "2026-06-02")):
+        (remedy,) = json.loads(run(*options, *more, input=case).stdout)["remedies"]
+        assert remedy["steps"][0]["set"]["prescription.issued_on"] == day
+
+
+def test_questions_by_whom_to_ask(run):
+    said = run("questions", "-", "--ruleset", "medical-massage", input="{}").stdout
+    assert "Ask the insurer\n" in said
+    assert "Does my plan need a referral before massage is covered?" in said
+    assert "If no: not covered." in said
+    assert "plan.referral_required" not in said
+    said = run("questions", "-", "--ruleset", "medical-massage", input=CASE).stdout
+    assert said.startswith("Not covered. Whether this clinic takes it is open: 3 questions may be left,")
+    excluded = '{"plan": {"massage_benefit": "excluded", "out_of_network_benefit": true}}'
+    said = run("questions", "-", "--ruleset", "medical-massage", input=excluded).stdout
+    assert said == "Not covered. Nothing more is to be asked.\n"
+
+
+def test_questions_as_json_carry_the_rules_and_what_would_decide(run):
+    asked = json.loads(run("questions", "-", "--ruleset", "medical-massage", "--format", "json", input="{}").stdout)
+    by_fact = {question["fact"]: question for question in asked}
+    liability = by_fact["visit.liability"]
+    assert liability["who"] == "patient"
+    assert liability["rules"] == ["no-other-payer"]
+    deciding = {"answers": ["auto", "work", "other-plan"], "coverage": "not-covered", "accepted_here": None}
+    assert liability["deciding"] == [deciding]
 
 
 def test_evaluate_for_who_reads_it(run):

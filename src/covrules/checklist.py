@@ -14,7 +14,7 @@ from covrules.findings import Finding
 from covrules.outlines import BARRED, headline
 from covrules.questions import by_person
 from covrules.remedies import Remedy
-from covrules.rendering import wrapped
+from covrules.rendering import page, wrapped
 from covrules.rule import Rule
 from covrules.verdicts import Verdict
 
@@ -212,12 +212,9 @@ _MANY: Final = 30
 
 
 def _html(said: Checklist) -> str:
-    head = html.escape(said.head)
     many = " many" if sum(len(part.items) for part in said.parts) >= _MANY else ""
     lines = [
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-        f"<title>{head}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{head}</h1>",
+        f"<h1>{html.escape(said.head)}</h1>",
         *[f"<p>{html.escape(note)}</p>" for note in said.notes],
         f'<div class="parts{many}">',
     ]
@@ -225,11 +222,11 @@ def _html(said: Checklist) -> str:
         lines += [f"<h2>{html.escape(part.heading)}</h2>", "<ul>"]
         for item in part.items:
             detail = f" <small>{html.escape(item.detail)}</small>" if item.detail else ""
-            box = _BOXES[item.done]
-            lines.append(f"<li{' class=done' if item.done else ''}>{box}{html.escape(item.text)}{detail}</li>")
+            done = ' class="done"' if item.done else ""
+            lines.append(f"<li{done}>{_BOXES[item.done]}{html.escape(item.text)}{detail}</li>")
         lines.append("</ul>")
     foot = "<br>".join(map(html.escape, said.foot))
-    return "\n".join([*lines, "</div>", f"<footer>{foot}</footer>", "</body></html>"])
+    return page(said.head, "\n".join([*lines, "</div>", f"<footer>{foot}</footer>"]), _STYLE)
 
 
 _PRINTERS: Final[Mapping[str, Callable[[Checklist], str]]] = {"text": _text, "markdown": _markdown, "html": _html}

@@ -21,8 +21,8 @@ from covrules.interview.asking import Interview
 from covrules.interview.conversation import converse, summary
 from covrules.interview.plan_file import MAX_DAYS, VERIFY_AFTER
 from covrules.library import read_file, resolve, shipped
-from covrules.outlines import AUDIENCES
-from covrules.rendering import questions_to_data, questions_to_text, to_html, to_rich
+from covrules.outlines import AUDIENCES, headline
+from covrules.rendering import page, questions_to_data, questions_to_text, to_html, to_rich
 from covrules.rule import STAGES
 from covrules.showing import IN_BRIEF, in_brief, ruleset_to_text
 from covrules.terminal import say
@@ -133,7 +133,7 @@ def _print(verdict: Verdict, form: str, for_: str) -> None:
     if form == "json":
         _print_json(verdict.to_dict())
     elif form == "html":
-        click.echo(to_html(verdict, for_))
+        click.echo(page(headline(verdict), to_html(verdict, for_)))
     elif form.startswith("checklist"):
         click.echo(verdict.checklist(form.partition("-")[2] or "text"))
     elif sys.stdout.isatty():

@@ -76,24 +76,36 @@ _HTML_COLOURS: Final[dict[Mark, str]] = {
 }  # fmt: skip
 
 
+_ITEM: Final = "margin:.25em 0;padding-left:1.5em;text-indent:-1.5em"
+_SIGN: Final = "display:inline-block;width:1.5em;text-indent:0"
+
+
 def to_html(verdict: Verdict, for_: str = "front-desk") -> str:
     """Return the verdict for some reader as a piece of HTML that stands by itself."""
     said = outline(verdict, for_)
-    head = f'<p style="font-size:1.2em;font-weight:bold;color:{_HTML_COLOURS[said.head.mark]}">{_mark(said.head.mark)}'
-    parts = ['<div class="covrules-verdict">', f"{head}{html.escape(said.head.text)}</p>"]
-    parts += [f"<p>{html.escape(detail)}</p>" for detail in said.head.details]
+    head = f'<p style="font-size:1.3em;font-weight:bold;margin:.3em 0;color:{_HTML_COLOURS[said.head.mark]}">'
+    parts = ['<div class="covrules-verdict" style="max-width:46em;line-height:1.4">']
+    parts.append(f"{head}{_mark(said.head.mark)}{html.escape(said.head.text)}</p>")
+    parts += [f'<p style="margin:.3em 0">{html.escape(detail)}</p>' for detail in said.head.details]
     for section in said.sections:
-        parts.append(f'<h4 style="margin-bottom:0">{html.escape(section.heading)}</h4><ul style="list-style:none">')
+        parts.append(f'<h4 style="margin:1em 0 .2em">{html.escape(section.heading)}</h4>')
+        parts.append('<ul style="list-style:none;margin:0;padding:0">')
         for line in section.lines:
             details = "".join(f"<br><small>{html.escape(detail)}</small>" for detail in line.details)
-            parts.append(f"<li>{_mark(line.mark)}{html.escape(line.text)}{details}</li>")
+            parts.append(f'<li style="{_ITEM}">{_mark(line.mark)}{html.escape(line.text)}{details}</li>')
         parts.append("</ul>")
-    parts += [f"<p><small>{html.escape(foot)}</small></p>" for foot in said.foot]
+    parts += [f'<p style="margin:1em 0"><small>{html.escape(foot)}</small></p>' for foot in said.foot]
     return "\n".join([*parts, "</div>"])
 
 
 def _mark(mark: Mark) -> str:
-    return f'<span aria-hidden="true" style="color:{_HTML_COLOURS[mark]}">{_SIGNS[mark]}</span> '
+    return f'<span aria-hidden="true" style="{_SIGN};color:{_HTML_COLOURS[mark]}">{_SIGNS[mark]}</span>'
+
+
+def page(title: str, body: str, style: str = "body { font-family: sans-serif; margin: 1.5em; }") -> str:
+    """Return a whole page of HTML; the title is a text, the body HTML."""
+    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{style}</style>'
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>'
 
 
 # --- questions by themselves ---------------------------------------------------------------------------------------
@@ -114,8 +126,9 @@ def questions_to_text(verdict: Verdict) -> str:
             ]
     if not lines:
         return "\n".join(wrapped(f"{headline(verdict)} Nothing more is to be asked."))
-    number = many(len(verdict.questions), "question")
-    return "\n".join([*wrapped(f"{headline(verdict)} {number} may be left, the most telling first."), *lines])
+    clinics = " Whether this clinic takes it is open:" if verdict.coverage != "undetermined" else ""
+    left = f"{many(len(verdict.questions), 'question')} may be left, the most telling first."
+    return "\n".join([*wrapped(f"{headline(verdict)}{clinics} {left}"), *lines])
 
 
 def questions_to_data(verdict: Verdict) -> list[dict[str, Any]]:
