@@ -101,7 +101,8 @@ def test_examples_that_are_pasted_notice_every_survivor(seed):
 
 
 @given(seeds)
-@settings(deadline=None, max_examples=20)
+# Not at random: of the few cases tried here some that differ can be missed, for one ruleset in thousands.
+@settings(derandomize=True, deadline=None, max_examples=20)
 def test_a_mutant_like_its_rule_agrees_with_it_on_random_cases(seed):
     rnd = random.Random(seed)
     ruleset = generators.resolved(family_of(seed))

@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 import random
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -169,6 +169,47 @@ def made(*rules, **more):
     data = {"schema": "covrules/1", "id": "made", "title": "Made", "status": "illustrative", "version": "1"}
     numbered = [{"id": f"r{n}", "title": f"Rule {n}", **rule} for n, rule in enumerate(rules)]
     return read_ruleset(json.dumps({**data, "rules": numbered, **more}).encode(), "rules/made.yaml")
+
+
+NEVER_MET = {"requires": {"all": [{"visit.liability": "none"}, {"visit.liability": "auto"}]}}
+WELLNESS = {"visit.purpose": "wellness"}
+
+
+def asked_where_all_must_be(*tests, **more):
+    """Return what is asked where a rule fails if all of these hold, beside a rule that no answer can meet."""
+    ruleset = made({"requires": {"not": {"all": [*tests, WELLNESS]}}}, NEVER_MET, **more)
+    return {question.fact for question in ruleset.evaluate(Case()).questions} - {"visit.liability"}
+
+
+def test_a_set_of_a_middle_size_is_an_answer():
+    exact = [*[{"plan.mandates": {"has": x}} for x in "ab"], *[{"not": {"plan.mandates": {"has": x}}} for x in "cd"]]
+    assert asked_where_all_must_be(*exact) == {"plan.mandates", "visit.purpose"}
+
+
+def test_facts_compared_in_a_chain_are_asked():
+    counts = ["history.visits_this_week", "history.visits_this_episode", "history.visits_on_prescription"]
+    counts += ["history.visits_this_year", "history.visits_on_referral"]
+    chain = [{one: {"below": f"${other}"}} for one, other in pairwise(counts)]
+    assert asked_where_all_must_be(*chain) == {*counts, "visit.purpose"}
+
+
+def test_a_code_that_is_not_complete_is_an_answer():
+    tests = [
+        {"prescription.diagnosis_valid": False},
+        {"prescription.specificity": "specific"},
+        {"prescription.diagnosis": {"within": ["M25.5"]}},
+    ]
+    assert asked_where_all_must_be(*tests) >= {"prescription.diagnosis", "visit.purpose"}
+
+
+def test_the_ends_of_what_a_cap_leaves_are_answers():
+    cap = {"caps": {"visit.units": "$plan.units_per_year", "less": "history.units_this_year"}}
+    case = case_from_dict({"plan": {"units_per_year": 20}, "visit": {"units": 4}})
+    (question,) = made(cap).evaluate(case).questions
+    said = {deciding.coverage: deciding.answers for deciding in question.deciding}
+    assert max(said["covered"]) == 16
+    assert {17, 19} <= set(said["partial"])
+    assert min(said["not-covered"]) == 20
 
 
 # --- what a question carries ----------------------------------------------------------------------------------------

@@ -197,8 +197,8 @@ def test_ninety_minutes_against_four_units_is_booked_shorter():
 def test_the_low_back_is_added_to_the_prescription_or_left_out():
     verdict = BASE.evaluate(favourable(visit__body_sites=frozenset({"neck", "low-back"})), today=dt.date(2026, 6, 1))
     assert said(verdict) == [
-        [("clinic", "Treat only neck.")],
-        [("doctor", "Ask the doctor for a new prescription that names neck and low back, dated June 1, 2026.")],
+        [("clinic", "Treat only the neck.")],
+        [("doctor", "Write a new prescription that names neck and low back, dated June 1, 2026.")],
     ]
     assert verdict.remedies[1].steps[0].set == {
         "prescription.body_sites": frozenset({"neck", "low-back"}),
@@ -231,7 +231,7 @@ def test_an_authorization_for_more_or_a_shorter_visit():
     )  # fmt: skip
     assert said(BASE.evaluate(case)) == [
         [("clinic", "Book 30 minutes.")],
-        [("insurer", "Have the insurer authorize the visit for at least 12 units in all.")],
+        [("insurer", "Authorize the visit for at least 12 units in all.")],
     ]
 
 
@@ -260,7 +260,7 @@ def test_what_nobody_can_mend_says_so(changes, rule):
     assert verdict.coverage == "not-covered"
     assert verdict.remedies == ()
     assert verdict.unmendable == (rule,)
-    assert "Nothing that people can still change leads to coverage" in verdict.explain()
+    assert "Nothing that people can still change makes the insurer pay for this visit." in verdict.explain()
 
 
 def test_after_the_visit_what_belongs_to_it_stays_as_it_was():
@@ -302,6 +302,64 @@ def test_units_that_are_given_are_given_anew():
     verdict = made.evaluate(covrules.Case(plan=Plan(units_per_visit=4), visit=Visit(units=6)))
     assert said(verdict) == [[("clinic", "Book 4 units.")]]
     assert verdict.remedies[0].steps[0].set == {"visit.units": 4}
+
+
+def test_units_that_follow_from_minutes_are_booked_as_minutes():
+    for changes, minutes in [
+        ({"visit__units": 6, "visit__minutes": 90, "plan__units_per_visit": 4}, 60),
+        ({"visit__units": 0, "visit__minutes": 5}, 15),
+        ({"visit__units": 6, "visit__minutes": 90, "plan__minutes_per_visit": 60}, 60),
+    ]:
+        (remedy,) = BASE.evaluate(favourable(**changes)).remedies
+        assert together(remedy.steps) == {"visit.minutes": minutes, "visit.units": None}
+
+
+def test_what_can_be_settled_with_another_step_is_not_left_open():
+    documents = {f"authorization__{name}": None for name in ("valid_from", "valid_until", "visits", "units")}
+    case = favourable(plan__visits_before_authorization=2, authorization__on_file=False, **documents)
+    (remedy,) = BASE.evaluate(case, today="2026-07-01").remedies
+    assert remedy.coverage == "covered"
+    assert [step.who for step in remedy.steps] == ["patient", "insurer"]
+    assert together(remedy.steps)["visit.date"] == dt.date(2026, 7, 1)
+
+
+def test_a_new_document_has_a_new_date_though_no_rule_reads_it():
+    made = ruleset({"requires": {"prescription.prescriber": "MD"}})
+    case = case_from_dict({"prescription": {"prescriber": "DC", "issued_on": "2025-01-01"}})
+    (remedy,) = made.evaluate(case, today="2026-06-01").remedies
+    assert together(remedy.steps) == {
+        "prescription.prescriber": "MD",
+        "prescription.issued_on": dt.date(2026, 6, 1),
+    }
+
+
+def test_a_day_with_a_better_limit_is_found_though_no_rule_reads_the_day():
+    limits = {"plan.units_per_visit": {"value": {"2026-01-01": 2, "2026-07-01": 4}}}
+    made = ruleset({"caps": {"visit.units": "$plan.units_per_visit"}}, facts=limits)
+    case = covrules.Case(plan=Plan(unit_minutes=15), visit=Visit(minutes=60, date=DAY))
+    assert said(made.evaluate(case)) == [
+        [("clinic", "Book 30 minutes.")],
+        [("patient", "Move the visit to July 1, 2026.")],
+    ]
+
+
+def test_a_search_that_takes_too_long_offers_what_it_has_found(monkeypatch):
+    monkeypatch.setattr("covrules.remedies.MOST_STEPS", 0)
+    verdict = BASE.evaluate(favourable(visit__minutes=90, plan__units_per_visit=4))
+    assert verdict.remedies == ()
+
+
+def test_what_the_clinic_cannot_mend_is_said():
+    verdict = BASE.evaluate(favourable(clinic__accepts_payer_from="never"))
+    assert (verdict.coverage, verdict.accepted_here, verdict.remedies) == ("covered", False, ())
+    assert verdict.unmendable == ("clinic-accepts-payer",)
+    assert "Nothing that people can still change makes this clinic take the visit." in verdict.explain()
+
+
+def test_sites_that_lie_in_others_are_not_named_beside_them():
+    verdict = BASE.evaluate(favourable(visit__body_sites=frozenset({"whole-body"})))
+    named = [remedy for remedy in verdict.remedies if "prescription.body_sites" in together(remedy.steps)]
+    assert together(named[0].steps)["prescription.body_sites"] == frozenset({"whole-body"})
 
 
 def test_another_day_may_come_under_other_limits():

@@ -15,6 +15,10 @@ from covrules.truth import Values
 from covrules.values_to_try import values
 
 _UNIT_LENGTHS: Final = (15, 1)
+_FARTHEST: Final = 4
+"""How far from what is named answers are tried, at most: a chain of so many comparisons is told apart."""
+_LISTED: Final = 5
+"""Of how many elements all sets are tried."""
 _NOTHING: Final[frozenset[Any]] = frozenset()
 _Beside = tuple[str, Callable[..., Any] | None, tuple[str, ...]]
 """A fact that another is compared with, how it is derived, if it is, and from what."""
@@ -33,6 +37,13 @@ class Answers:
             sources = self.vocabulary[path].derived_from
             if sources == ("visit.body_sites", "prescription.body_sites"):
                 self._kin.join(*sources)
+        self._reach: Final[dict[str, int]] = {}
+        for rule in ruleset.rules:
+            compared: dict[str, set[str]] = {}
+            for pair in _compared(rule):
+                compared.setdefault(self._kin.first(pair[0]), set()).update(pair)
+            for first, facts in compared.items():
+                self._reach[first] = max(self._reach.get(first, 1), min(len(facts) - 1, _FARTHEST))
         constants: dict[str, set[Any]] = {}
         for rule in ruleset.rules:
             for path, value in _named(rule):
@@ -45,14 +56,19 @@ class Answers:
         self._caps: Final[dict[str, list[Cap]]] = {}
         for rule in ruleset.rules:
             if rule.caps is not None:
-                for path in (REQUESTED, *([rule.caps.limit.path] if isinstance(rule.caps.limit, Ref) else [])):
+                limit = [rule.caps.limit.path] if isinstance(rule.caps.limit, Ref) else []
+                for path in dict.fromkeys((REQUESTED, *limit, *rule.caps.less)):
                     self._caps.setdefault(path, []).append(rule.caps)
         self._around: Final[dict[str, list[_Beside]]] = {}
 
-    def to(self, path: str, known: Values) -> tuple[Any, ...]:
-        """Return answers to a fact, where these others are known: what differs to some rule, differs among them."""
+    def to(self, path: str, known: Values, *, alone: bool = False) -> tuple[Any, ...]:
+        """Return answers to a fact, where these others are known: what differs to some rule, differs among them.
+
+        If it is to be answered `alone`, there are fewer, as what is unknown of the others stays so.
+        """
         kind, named = self.vocabulary[path].kind, self._named_with(path, known)
-        found = values(kind, named)
+        reach = 1 if alone else self._reach.get(self._kin.first(path), 1)
+        found = values(kind, named, reach, _LISTED)
         feeds = self._feeds.get(path)
         if not feeds:
             return found
@@ -84,17 +100,21 @@ class Answers:
         return named
 
     def _meeting(self, cap: Cap, path: str, known: Values) -> set[int]:
-        """Return the number at which no more is asked than a cap allows, where the others of its numbers are known."""
-        used = [known[each] for each in cap.less if known.get(each) is not None]
+        """Return the numbers at which all, and nothing, is allowed by a cap, where its other numbers are known."""
+        used = [known[each] for each in cap.less if each != path and known.get(each) is not None]
         limit = known.get(cap.limit.path) if isinstance(cap.limit, Ref) else cap.limit
         asked = known.get(REQUESTED)
         if asked is None:
             fact = self.vocabulary[REQUESTED]
             asked = derivation(fact)(*map(known.get, fact.derived_from))
-        other = limit if path == REQUESTED else asked
-        if other is None or other is UNLIMITED or len(used) < len(cap.less):
+        if len(used) < sum(each != path for each in cap.less):
             return set()
-        return {max(0, other - sum(used)) if path == REQUESTED else other + sum(used)}
+        if limit is None or limit is UNLIMITED or path not in (REQUESTED, *cap.less):
+            return {sum(used)} | ({asked + sum(used)} if asked is not None and path != REQUESTED else set())
+        left = limit - sum(used)
+        if path == REQUESTED:
+            return {max(0, left)}
+        return {each for each in (left, left - (asked or 0)) if each >= 0}
 
     def _leading_to(self, derived: Fact, path: str, known: Values, named: frozenset[Any]) -> Iterator[Any]:
         """Yield values of a source that lead to different values of what is derived from it."""
@@ -103,7 +123,7 @@ class Answers:
         if derived.path in ("prescription.diagnosis_valid", "prescription.specificity"):
             if path == "prescription.diagnosis":
                 for prefix in ("", *[each for each in named if each.isupper()]):
-                    yield from icd10cm.examples(prefix)
+                    yield from (*icd10cm.examples(prefix), *icd10cm.incomplete(prefix))
                 yield from (code for split in icd10cm.DATED for code in (split.old, *split.new))
             else:
                 yield from (day for s in icd10cm.DATED for day in (s.effective, s.effective - dt.timedelta(days=1)))

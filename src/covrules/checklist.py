@@ -10,8 +10,9 @@ import attrs
 from covrules.deciding_words import deciding_words
 from covrules.declaring import PEOPLE, Who
 from covrules.errors import one_of, shown
+from covrules.facts import FACTS
 from covrules.findings import Finding
-from covrules.outlines import BARRED, headline
+from covrules.outlines import barred, headline, many
 from covrules.questions import by_person
 from covrules.remedies import Remedy
 from covrules.rendering import page, wrapped
@@ -69,7 +70,7 @@ def checklist_of(verdict: Verdict) -> Checklist:
     for who, item in (*_steps(verdict), *_failures(verdict), *_questions(verdict)):
         items[who].append(item)
     for who, titles in _done(verdict).items():
-        items[who].append(Item(True, "; ".join(titles) + "."))
+        items[who].append(Item(True, " · ".join(titles)))
     parts = [Part(_HEADINGS[who], tuple(each)) for who, each in items.items()]
     later = [finding.title for finding in verdict.findings if finding.status == "later"]
     parts.append(Part("Later", tuple(Item(False, f"{title}.") for title in later)))
@@ -93,15 +94,25 @@ def printed(verdict: Verdict, form: str = "text") -> str:
 
 
 def _notes(verdict: Verdict) -> Iterator[str]:
+    yield from filter(None, [_visit(verdict)])
     for _, finding in _decided(verdict):
         if finding.status in ("unmet", "capped"):
             yield finding.because or f"Not so: {finding.title}."
     ways = verdict.remedies
     if len(ways) > 1:
-        names = [f"way {letter}" for letter, _ in zip(ascii_uppercase, ways, strict=False)]
-        yield f"{len(ways)} ways lead on ({', '.join(names)}): all steps of one of them are enough."
+        names = [letter for letter, _ in zip(ascii_uppercase, ways, strict=False)]
+        yield f"There are {len(ways)} ways on, {one_of(names)}: do every step of one of them."
     if verdict.unmendable:
-        yield BARRED
+        yield barred(verdict)
+
+
+def _visit(verdict: Verdict) -> str:
+    """Return which visit it is, as far as that is known, so that one page is told from another."""
+    case = verdict._case
+    said = [case.plan.payer] if case.plan.payer else []
+    said += [f"visit on {FACTS['visit.date'].kind.words(case.visit.date)}"] if case.visit.date else []
+    said += [many(case.visit.minutes, "minute")] if case.visit.minutes is not None else []
+    return f"{', '.join(said)}." if said else ""
 
 
 def _steps(verdict: Verdict) -> Iterator[tuple[Who, Item]]:
@@ -200,7 +211,7 @@ li span { display: inline-block; width: 1.7em; text-indent: 0; }
 small { color: #555; } .done { color: #555; } footer { margin-top: 1em; font-size: .85em; color: #555; }
 .many { columns: 2; column-gap: 2em; } .many h2:first-child { margin-top: 0; }
 @page { margin: 12mm; }
-@media print { body { margin: 0; padding: 0; max-width: none; } .many { font-size: 7.4pt; line-height: 1.22; } }
+@media print { body { margin: 0; padding: 0; max-width: none; } .many { font-size: 9pt; line-height: 1.25; } }
 """
 _BOXES: Final[Mapping[bool | None, str]] = {
     True: '<span role="img" aria-label="done">☑</span>',

@@ -63,21 +63,21 @@ _FORMS = ("text", "json", "html", "checklist", "checklist-markdown", "checklist-
     "--for",
     "for_",
     type=click.Choice(AUDIENCES),
-    default="front-desk",
-    show_default=True,
-    help="Who is to read it; JSON has everything.",
+    help="Who is to read a text or HTML: if not told, the front desk.",
 )
 @_AS_OF
 @_TODAY
 @click.option("--fail-unless", type=click.Choice(["covered"]), help="Exit with 1 unless the visit is covered.")
-def evaluate_command(case: str, ruleset: str, form: str, for_: str, fail_unless: str | None, **how: Any) -> None:
+def evaluate_command(case: str, ruleset: str, form: str, for_: str | None, fail_unless: str | None, **how: Any) -> None:
     """Say whether CASE is covered, how many units, why, what to ask, and what would turn it.
 
     CASE is a YAML or JSON file of facts in their groups; - reads standard input. Of several versions of a shipped
     ruleset, the one in force on the day of the visit is used.
     """
+    if for_ is not None and form not in ("text", "html"):
+        raise click.UsageError(f"--for is for texts and HTML: {form} is the same for all who read it")
     verdict = _decided(case, ruleset, **how)
-    _print(verdict, form, for_)
+    _print(verdict, form, for_ or "front-desk")
     if fail_unless is not None and verdict.coverage != fail_unless:
         sys.exit(1)
 

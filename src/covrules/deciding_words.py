@@ -31,7 +31,7 @@ def deciding_words(question: Question, fact: Fact) -> tuple[str, ...]:
     """
     said = []
     for deciding in question.deciding:
-        if len(deciding.answers) == len(deciding.among):
+        if len(deciding.answers) == len(deciding.among) and fact.kind.family not in ("set", "code", "text"):
             start = "Whatever the answer"
         else:
             answers = _answers(fact.kind, deciding)

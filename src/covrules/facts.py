@@ -43,12 +43,12 @@ Liability = Annotated[str | None, kinds.Enum(("none", "auto", "work", "other-pla
 
 BRING_PRESCRIPTION: Final = Act("patient", "Bring", after_visit=True)
 BRING_REFERRAL: Final = Act("patient", "Bring", after_visit=True)
-NEW_PRESCRIPTION: Final = Act("doctor", "Ask the doctor for a new prescription", new="prescription.issued_on")
+NEW_PRESCRIPTION: Final = Act("doctor", "Write a new prescription", new="prescription.issued_on")
 OTHER_PRESCRIBER: Final = Act("patient", "Get a new prescription", new="prescription.issued_on")
-TREATMENT_PLAN: Final = Act("doctor", "Ask the doctor for")
-SEND: Final = Act("doctor", "Have the doctor's office send", after_visit=True)
-NEW_REFERRAL: Final = Act("doctor", "Ask the doctor for a new referral", new="referral.issued_on")
-AUTHORIZE: Final = Act("insurer", "Have the insurer authorize the visit")
+TREATMENT_PLAN: Final = Act("doctor", "Write")
+SEND: Final = Act("doctor", "Send", after_visit=True)
+NEW_REFERRAL: Final = Act("doctor", "Write a new referral", new="referral.issued_on")
+AUTHORIZE: Final = Act("insurer", "Authorize the visit")
 PLACE: Final = Act("patient", "Book")
 THERAPIST: Final = Act("clinic", "Book a therapist")
 MOVE: Final = Act("patient", "Move the visit")
@@ -200,7 +200,7 @@ class Prescription(Group):
         "end of the prescription",
         "Until when is the prescription good, if it says so?",
         "doctor",
-        change=(Change("good until {}", _PRESCRIPTIONS, endless="without an end"),),
+        change=(Change("good at least until {}", _PRESCRIPTIONS, endless="without an end"),),
     )
     service: Service = fact(
         "service prescribed", "What does the prescription order: massage, physical therapy or something else?",
@@ -233,7 +233,7 @@ class Prescription(Group):
         "treatment plan",
         "Has the doctor written a treatment plan?",
         "doctor",
-        change=(Change("a written treatment plan", (TREATMENT_PLAN,), _YES),),
+        change=(Change("a treatment plan", (TREATMENT_PLAN,), _YES),),
     )
     age_days: Days = fact(
         "age of the prescription", "How many days old is the prescription on the day of the visit?", "clinic",
@@ -276,7 +276,7 @@ class Referral(Group):
         "end of the referral",
         "Until when is the referral good?",
         "doctor",
-        change=(Change("good until {}", (NEW_REFERRAL,)),),
+        change=(Change("good at least until {}", (NEW_REFERRAL,)),),
     )
     visits: Limit = fact(
         "visits referred",
@@ -307,7 +307,7 @@ class Authorization(Group):
         "end of the authorization",
         "Until when is the authorization good?",
         "insurer",
-        change=(Change("until {}", (AUTHORIZE,)),),
+        change=(Change("at least until {}", (AUTHORIZE,)),),
     )
     visits: Limit = fact(
         "visits authorized",
@@ -389,7 +389,7 @@ class Visit(Group):
         "body sites treated",
         "Which parts of the body will be treated?",
         "clinic",
-        change=(Change("only {}", (TREAT,)),),
+        change=(Change("only the {}", (TREAT,)),),
     )
     purpose: Purpose = fact("purpose of the visit", "Is the visit treatment, maintenance or wellness?", "clinic")
     with_physical_therapy: Flag = fact(

@@ -52,7 +52,7 @@ def _in_force(ruleset: Ruleset, day: dt.date | None, path: str) -> None:
                 path=path,
                 message=f"outside the days {ruleset.id} {ruleset.version} is in force",
                 expected=f"a day {ruleset.effective}",
-                hint=f"versions there are: {versions}; covrules.load(id, on=day) chooses the one of a day",
+                hint=f"versions there are: {versions}",
             )
         ])  # fmt: skip
 

@@ -1,6 +1,6 @@
 """What is said of a verdict, and to whom: an outline, before it is given a form."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 import attrs
@@ -10,6 +10,7 @@ from covrules.deciding_words import COVERAGE, coverage_word, deciding_words
 from covrules.declaring import Who
 from covrules.errors import one_of, shown
 from covrules.findings import Finding
+from covrules.questions import by_person
 from covrules.rule import Denial, Source
 from covrules.verdicts import Coverage, Verdict
 
@@ -49,6 +50,8 @@ _MEANING: Final[Mapping[Coverage, str]] = {
     "not-covered": "From what is known, the plan does not pay for this visit.",
     "undetermined": "Whether the plan pays can be said once the questions below are answered.",
 }
+_FEW: Final = 3
+"""How many of the questions to others a patient is shown."""
 _ENGINES: Final = {
     "checked": "two engines agree",
     "compiled": "decided by the compiled engine alone",
@@ -136,9 +139,9 @@ class _Teller:
         failed = [finding for finding in self.verdict.findings if finding.status in ("unmet", "capped")]
         yield "Why", (self.reason(finding) for finding in failed if finding.layer != "clinic")
         yield "At this clinic", self.acceptance(failed)
-        yield "What would turn it", _remedies(self.verdict)
-        for who, heading in self.asked.items():
-            yield heading, (self.question(asked) for asked in self.verdict.questions if asked.who == who)
+        yield "What would change this", _remedies(self.verdict)
+        for who, questions in by_person(self.verdict.questions).items():
+            yield self.asked[who], self.questions(who, questions)
         yield from self.more()
         yield "Good to know", (Line("note", text) for text in self.verdict.advice)
 
@@ -153,7 +156,8 @@ class _Teller:
     def reason(self, finding: Finding) -> Line:
         mark: Mark = "part" if finding.status == "capped" else "no"
         rule = self.verdict._ruleset.rule(finding.rule)
-        details = [self.to_do(rule.remedy.who, rule.remedy.action)] if rule.remedy is not None else []
+        said = rule.remedy if not self.verdict.remedies else None
+        details = [self.to_do(said.who, said.action)] if said is not None else []
         return Line(mark, finding.because or f"Not so: {finding.title}.", (*details, *self.evidence(finding)))
 
     def to_do(self, who: Who, action: str) -> str:
@@ -168,7 +172,11 @@ class _Teller:
             yield Line("no", "This clinic does not take the visit; that says nothing about what the insurer covers.")
             yield from (self.reason(finding) for finding in failed if finding.layer == "clinic")
         elif self.verdict.accepted_here is None:
-            yield Line("open", "Whether this clinic takes it is not known yet.")
+            yield Line("open", "We do not know yet whether this clinic takes it.")
+
+    def questions(self, who: Who, questions: Sequence["Question"]) -> Iterable[Line]:
+        """Return the questions to one person."""
+        return map(self.question, questions)
 
     def question(self, question: "Question") -> Line:
         return Line("open", question.ask, deciding_words(question, self.verdict._ruleset.vocabulary[question.fact]))
@@ -189,8 +197,12 @@ class _PatientTeller(_Teller):
     def to_do(self, who: Who, action: str) -> str:
         return f"What to do{_WITH[who]}: {action}"
 
-    def question(self, question: "Question") -> Line:
-        return super().question(question) if question.who == "patient" else Line("open", question.ask)
+    def questions(self, who: Who, questions: Sequence["Question"]) -> Iterable[Line]:
+        if who == "patient":
+            return super().questions(who, questions)
+        few = [Line("open", question.ask) for question in questions[:_FEW]]
+        more = len(questions) - _FEW
+        return [*few, Line("open", f"and {more} more, depending on the answers.")] if more > 1 else few
 
 
 class _BillerTeller(_Teller):
@@ -283,13 +295,19 @@ def _waived(verdict: Verdict) -> Iterator[Line]:
             yield Line("note", f"{finding.title}: not asked. {by}.", (rules,))
 
 
-BARRED: Final = "Nothing that people can still change leads to coverage."
+def barred(verdict: Verdict) -> str:
+    """Return the sentence that nobody can mend what stands in the way."""
+    at_the_clinic = all(verdict.finding(rule).layer == "clinic" for rule in verdict.unmendable)
+    what = "makes this clinic take the visit" if at_the_clinic else "makes the insurer pay for this visit"
+    return f"Nothing that people can still change {what}."
 
 
 def _remedies(verdict: Verdict) -> Iterator[Line]:
     if verdict.unmendable:
         barring = [verdict.finding(rule) for rule in verdict.unmendable]
-        yield Line("no", f"{BARRED} In the way:", tuple(finding.because or finding.title for finding in barring))
+        yield Line(
+            "no", f"{barred(verdict)} In the way:", tuple(finding.because or finding.title for finding in barring)
+        )
     for remedy in verdict.remedies:
         steps = [f"{step.who.capitalize()}: {step.action.rstrip('.')}." for step in remedy.steps]
         if len(steps) > 1:

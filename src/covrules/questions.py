@@ -51,12 +51,13 @@ def questions_on(verdict: Verdict) -> tuple[Question, ...]:
 
     A fact is asked for if and only if, under some answers to some of the other unknown facts, the coverage or whether
     the clinic accepts the visit differs with and without its answer. The day of the visit is understood to be one for
-    which the ruleset says the same as for the day the verdict is as of.
+    which the ruleset says the same as for the day the verdict is as of. Where such answers are not found, nor found not
+    to be, in `MOST_STEPS` steps, the fact is asked for all the same.
 
     First come the facts of the open rule that wants the fewest answers still, so that what is begun is brought to an
-    end; of these the one after whose answer the fewest questions are left, on average over the answers worth trying,
-    each of which counts as equally likely, and an answer that decides leaves none; of equals the one that comes first
-    in the ruleset.
+    end; of these the one after whose answer the fewest questions are left, on average over the answers that the open
+    rules tell apart, each of which counts as equally likely, and an answer that decides leaves none; of equals the one
+    of whose answers more decide, and then the one that comes first in the ruleset.
     """
     return _Asking(verdict).questions()
 
@@ -103,8 +104,8 @@ class _Asking:
             fact.path, fact.who, fact.ask, tuple(judge.rule.id for judge in judges), tuple(self.deciding(effects))
         )
 
-    def answers_to(self, path: str, values: Mapping[str, Any]) -> Iterable[Any]:
-        found = self.answers.to(path, values)
+    def answers_to(self, path: str, values: Mapping[str, Any], *, alone: bool = False) -> Iterable[Any]:
+        found = self.answers.to(path, values, alone=alone)
         if path != "visit.date" or not self.ruleset.dated:
             return found
         return [day for day in dict.fromkeys((*found, *self.days)) if self.alike(day)]
@@ -150,7 +151,7 @@ class _Asking:
         """Return, for each answer to a fact, what it makes of the open rules that read the fact."""
         readers = [judge for judges in self.open.values() for judge in judges if path in judge.reads]
         effects: Effects = {}
-        for answer in self.answers_to(path, self.values):
+        for answer in self.answers_to(path, self.values, alone=True):
             values = self.values | {path: answer}
             made = []
             for judge in readers:
@@ -166,10 +167,10 @@ class _Asking:
             mask |= self.bits.get(path, 0)
         return mask
 
-    def left_after(self, path: str, effects: "Effects") -> tuple[int, float]:
-        """Return how many answers the open rule that wants a fact and the fewest others wants, the fact's included.
+    def left_after(self, path: str, effects: "Effects") -> tuple[int, float, float]:
+        """Return the fewest answers wanted by a rule that wants this one, and how many questions are left on average.
 
-        After that, how many of the questions are left after an answer to the fact, on average.
+        Last comes, as what is least comes first, the share of the answers that decide nothing.
         """
         untouched = {}
         for board, judges in self.open.items():
@@ -177,9 +178,21 @@ class _Asking:
             for judge in judges:
                 if path not in judge.reads:
                     untouched[board] |= self.masks[judge]
-        wanted = min(mask.bit_count() for mask in self.masks.values() if mask & self.bits[path])
         times = Counter(effects.values())
-        return wanted, sum(self.left(effect, untouched) * many for effect, many in times.items()) / len(effects)
+        left = sum(self.left(effect, untouched) for effect in times) / len(times)
+        undecided = sum(many for effect, many in times.items() if not self.decides(effect)) / len(effects)
+        return self.fewest_wanted[path], left, undecided
+
+    @cached_property
+    def fewest_wanted(self) -> dict[str, int]:
+        """How many answers are wanted still by the open rule that wants the fewest, of those that want a fact."""
+        fewest: dict[str, int] = {}
+        for judges in self.open.values():
+            for judge, missing in judges.items():
+                wanted = self.masks[judge].bit_count()
+                for path in missing:
+                    fewest[path] = min(wanted, fewest.get(path, wanted))
+        return fewest
 
     def left(self, effect: "Effect", untouched: Mapping[Board, int]) -> int:
         left = 0
@@ -190,6 +203,10 @@ class _Asking:
                 for _, missing in of_board:
                     left |= missing
         return left.bit_count()
+
+    def decides(self, effect: "Effect") -> bool:
+        """Return whether an answer decides of coverage, or of acceptance."""
+        return any(self.outcome(board, effect) is not None for board in self.open)
 
     def deciding(self, effects: "Effects") -> Iterator[Deciding]:
         """Yield the answers that decide of coverage, or of acceptance, at once."""

@@ -3,26 +3,30 @@
 import datetime as dt
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from itertools import chain
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import attrs
 
 from covrules.answers import answers_of
-from covrules.codes.body_sites import all_within
-from covrules.declaring import PEOPLE, Act, Change, Who
+from covrules.codes.body_sites import all_within, widest
+from covrules.declaring import PEOPLE, Act, Change, Fact, Who
+from covrules.derived import derivation
 from covrules.errors import FactError
 from covrules.facts import by_group, case_of
 from covrules.judging import Judge, Standing, boards_of
-from covrules.kinds import ANY, OPEN, UNLIMITED, Date
+from covrules.kinds import ANY, BODY_SITE, OPEN, UNLIMITED, Date, SetOf
 from covrules.rule import Template
 from covrules.truth import Values
 from covrules.verdicts import Coverage, Verdict
 
-MOST_STEPS: Final = 20_000
-"""After how many values tried the search ends with the remedies found so far."""
+MOST_STEPS: Final = 10_000
+"""After how many values tried a search for sets of acts ends with those found so far."""
 
+_MOST_MINUTES: Final = 24 * 60
+SITES: Final = SetOf(BODY_SITE)
 _RANKS: Final[tuple[Coverage, ...]] = ("not-covered", "undetermined", "partial", "covered")
 _ACCEPTED: Final = (False, None, True)
 """What a verdict can come to, the worst first."""
@@ -89,6 +93,10 @@ _AIMS: Final = (
 )
 """What is aimed at, the best first."""
 
+Bearing = Literal["nothing", "what they cannot settle", "what was open", "anything"]
+_BEARINGS: Final[tuple[Bearing, ...]] = get_args(Bearing)[1:]
+"""What acts may leave open, the least first; those that leave nothing open are among the first."""
+
 Changes = dict[str, Any]
 DATE: Final = "visit.date"
 
@@ -106,6 +114,8 @@ class _Mending:
         self.today = verdict._today
         self.boards = boards_of(self.ruleset, verdict.stage)
         self.values = self.boards.given(verdict._case)
+        if verdict._case.visit.date is not None:
+            self.values[DATE] = verdict._case.visit.date
         self.answers = answers_of(self.ruleset)
         self.judges = (*self.boards.insurer.judges, *self.boards.clinic.judges)
         self.now = {judge: judge.standing(self.values) for judge in self.judges}
@@ -114,15 +124,17 @@ class _Mending:
     def remedies(self) -> Remedies:
         if not {"failed", "capped"}.intersection(self.now.values()):
             return Remedies((), ())
-        try:
-            for aim in _AIMS:
-                if all(aim.takes(judge, stands) for judge, stands in self.now.items()):
-                    break
-                found = self.best(list(self.sets_of_acts(aim)))
-                if found:
-                    return Remedies(tuple(found), ())
-        except _TooLong:
-            return Remedies((), ())
+        for aim in _AIMS:
+            if all(aim.takes(judge, stands) for judge, stands in self.now.items()):
+                break
+            for bearing in _BEARINGS:
+                found: list[tuple[frozenset[Act], Changes]] = []
+                self.steps = 0
+                with suppress(_TooLong):
+                    found.extend(self.sets_of_acts(aim, bearing))
+                best = self.best(found)
+                if best:
+                    return Remedies(tuple(best), ())
         return Remedies((), tuple(self.unmendable()))
 
     # --- what can be done -----------------------------------------------------------------------------------
@@ -131,20 +143,34 @@ class _Mending:
     def acts(self) -> dict[Act, dict[str, Change]]:
         """The acts that are still possible, and how each changes the facts that rules read."""
         acts: dict[Act, dict[str, Change]] = {}
-        given = self.values.keys()
-        for path in self.boards.reads:
-            fact = self.ruleset.vocabulary[path]
-            if path in self.ruleset.fixed or (fact.derived_from and path not in given):
-                continue
-            if not fact.derived_from and any(each.derived_from and each.change for each in self.derived_from(path)):
-                continue
-            for change in fact.change:
-                for act in change.by:
-                    if act.after_visit or self.verdict.stage == "planned":
-                        acts.setdefault(act, {})[path] = change
+        dated = [DATE] if not self.dated.isdisjoint(self.boards.reads) else []
+        documents = [act.new for path in self.boards.reads for act in self.acts_on(path) if act.new is not None]
+        for path in dict.fromkeys((*self.boards.reads, *dated, *documents)):
+            if path not in self.ruleset.fixed and self.is_changed_itself(path):
+                for change in self.ruleset.vocabulary[path].change:
+                    for act in change.by:
+                        if act.after_visit or self.verdict.stage == "planned":
+                            acts.setdefault(act, {})[path] = change
         return acts
 
-    def derived_from(self, path: str) -> Iterator[Any]:
+    def acts_on(self, path: str) -> Iterator[Act]:
+        return (act for change in self.ruleset.vocabulary[path].change for act in change.by)
+
+    def is_changed_itself(self, path: str) -> bool:
+        """Return whether a fact is changed itself, not by what it is derived from or what is derived from it.
+
+        Of a derived fact that is given, and what it is derived from, the latter is changed if it can tell.
+        """
+        fact = self.ruleset.vocabulary[path]
+        if fact.derived_from:
+            return path in self.values and not self.follows_from_known(fact)
+        return not any(each.change and not self.follows_from_known(each) for each in self.given_from(path))
+
+    def follows_from_known(self, fact: Fact) -> bool:
+        """Return whether a derived fact would be known if it were not given."""
+        return derivation(fact)(*map(self.values.get, fact.derived_from)) is not None
+
+    def given_from(self, path: str) -> Iterator[Fact]:
         """Yield the facts that are given though they could be derived from this one."""
         facts = (self.ruleset.vocabulary[given] for given in self.values)
         return (fact for fact in facts if path in fact.derived_from)
@@ -162,11 +188,10 @@ class _Mending:
     @cached_property
     def dated(self) -> frozenset[str]:
         """The facts that the ruleset fixes to other values on other days."""
-        return frozenset(
-            path for path, fixed in self.ruleset.fixed.items() if len(fixed.values) > 1 or fixed.values[0][0]
-        )
+        fixed = self.ruleset.fixed.items()
+        return frozenset(path for path, each in fixed if len(each.values) > 1 or each.values[0][0] is not None)
 
-    def sets_of_acts(self, aim: _Aim) -> Iterator[tuple[frozenset[Act], Changes]]:
+    def sets_of_acts(self, aim: _Aim, bearing: Bearing) -> Iterator[tuple[frozenset[Act], Changes]]:
         """Yield the sets of acts that suffice, the smallest first and none that includes another, and what they change.
 
         One more act than the smallest is as many as are looked for.
@@ -177,7 +202,8 @@ class _Mending:
         touching = {judge: [act for act in usable if self.touches(act, judge)] for judge in self.judges}
         if not all(touching[judge] for judge in wrong):
             return
-        if self.solved(frozenset(usable), aim, wrong, forced=False) is None:
+        with_all = _Ways(self, frozenset(usable), aim, wrong, forced=False)
+        if with_all.changes("what was open" if bearing == "what was open" else "anything") is None:
             return
         found: list[frozenset[Act]] = []
         waiting, seen = deque([frozenset[Act]()]), {frozenset[Act]()}
@@ -188,7 +214,8 @@ class _Mending:
             unmended = [judge for judge in wrong if acts.isdisjoint(touching[judge])]
             more: Iterable[Act] = touching[unmended[0]] if unmended else ()
             if not unmended:
-                changes = self.solved(acts, aim, wrong)
+                ways = _Ways(self, acts, aim, wrong)
+                changes = ways.changes("nothing") or ways.changes(bearing)
                 if changes is not None:
                     found.append(acts)
                     yield acts, changes
@@ -205,31 +232,21 @@ class _Mending:
 
     def unmendable(self) -> Iterator[str]:
         """Yield the rules that stand in the way and cannot be mended, each by itself, else all of them."""
-        aim = _AIMS[-1]
-        wrong = [judge for judge, stands in self.now.items() if not aim.takes(judge, stands)]
-        alone = [judge for judge in wrong if self.solved(frozenset(self.acts), aim, [judge], (judge,), False) is None]
-        yield from (judge.rule.id for judge in alone or wrong)
+        for aim in (_AIMS[-1], _Aim(frozenset(get_args(Standing)), _FINE)):
+            wrong = [judge for judge, stands in self.now.items() if not aim.takes(judge, stands)]
+            if wrong:
+                alone = [judge for judge in wrong if not self.can_be_mended(judge, aim)]
+                yield from (judge.rule.id for judge in alone or wrong)
+                return
 
-    # --- what acts must change ------------------------------------------------------------------------------
-
-    def solved(
-        self,
-        acts: frozenset[Act],
-        aim: _Aim,
-        wrong: list[Judge],
-        judges: Collection[Judge] | None = None,
-        forced: bool = True,
-    ) -> Changes | None:
-        """Return what these acts change so that no rule stands otherwise than aimed at; None if they cannot.
-
-        If it can be, nothing is left open that reads what they change, or only what was open before. Unless `forced`,
-        a document need not be made anew.
-        """
-        ways = _Ways(self, acts, aim, wrong, judges or self.judges, forced)
-        any_way = ways.changes("anything")
-        if any_way is None or not forced:
-            return any_way
-        return ways.changes("nothing") or ways.changes("what was") or any_way
+    def can_be_mended(self, judge: Judge, aim: _Aim) -> bool:
+        """Return whether a rule can be mended whatever becomes of the others."""
+        self.steps = 0
+        ways = _Ways(self, frozenset(self.acts), aim, [judge], [judge], forced=False)
+        try:
+            return ways.changes("anything") is not None
+        except _TooLong:
+            return True
 
     # --- what they lead to ----------------------------------------------------------------------------------
 
@@ -300,14 +317,16 @@ class _Mending:
     def words(self, act: Act, set_: Changes) -> str:
         """Return what to do, in words."""
         values = {**self.values, **set_}
-        clauses = []
-        for path, change in sorted(self.acts[act].items(), key=lambda each: each[0] == act.new):
+        clauses = {}
+        for path, change in self.acts[act].items():
             value = set_.get(path)
             if change.words and value is not None:
                 text = change.endless if value in (UNLIMITED, OPEN) and change.endless else change.words
-                text = text.replace("{}", f"{{{path}}}")
-                clauses.append(Template.of(text, self.ruleset.vocabulary).render(values))
-        return f"{' '.join([act.words, ', '.join(clauses)]).strip()}."
+                template = Template.of(text.replace("{}", f"{{{path}}}"), self.ruleset.vocabulary)
+                clauses[path] = template.render(values)
+        dated = clauses.pop(act.new, None) if act.new is not None else None
+        said = " and ".join(filter(None, (", ".join([*clauses.values()][:-1]), *[*clauses.values()][-1:])))
+        return f"{', '.join(filter(None, (f'{act.words} {said}'.strip(), dated)))}."
 
 
 def _rank(coverage: Coverage, accepted: bool | None) -> tuple[int, int]:
@@ -323,8 +342,8 @@ class _Ways:
         acts: frozenset[Act],
         aim: _Aim,
         wrong: list[Judge],
-        judges: Collection[Judge],
-        forced: bool,
+        judges: Collection[Judge] | None = None,
+        forced: bool = True,
     ) -> None:
         self.mending = mending
         self.aim = aim
@@ -336,17 +355,24 @@ class _Ways:
         self.must = {path for act in acts for path in mending.only_by(act)} if forced else set()
         first = {path for judge in wrong for path in judge.reads}
         self.paths = sorted(self.changes_of, key=lambda path: (path != DATE, path not in first))
-        self.readers = {path: [judge for judge in judges if path in judge.reads] for path in self.paths}
-        self.judges = judges
+        self.judges = mending.judges if judges is None else judges
+        self.readers = {path: [judge for judge in self.judges if path in judge.reads] for path in self.paths}
         self.old = mending.values
-        dropped = {fact.path for path in self.paths for fact in mending.derived_from(path)}
         self.by_date = mending.dated if DATE in self.changes_of else frozenset[str]()
         self.free = self.by_date | frozenset(self.paths)
-        self.start = {path: value for path, value in self.old.items() if path not in self.free and path not in dropped}
-        self.dropped = sorted(dropped - set(self.paths))
+        self.beside = {path: self.taken_back_with(path) for path in self.paths}
+        kept_apart = self.free.union(*self.beside.values())
+        self.start = {path: value for path, value in self.old.items() if path not in kept_apart}
 
-    def changes(self, bearing: str) -> Changes | None:
-        """Return what is changed where this may be left open: `nothing`, `what was` open before, or `anything`."""
+    def taken_back_with(self, path: str) -> frozenset[str]:
+        """Return what is not known any more once a fact is changed: what was given in its place, or it in theirs."""
+        known = self.mending.ruleset.vocabulary
+        given = {fact.path for fact in self.mending.given_from(path)}
+        sources = {source for source in known[path].derived_from if known[source].change and source in self.old}
+        return frozenset(given | sources) - self.free
+
+    def changes(self, bearing: Bearing) -> Changes | None:
+        """Return what is changed where this may be left open."""
         self.bearing = bearing
         if not all(self.bears(judge, self.start, self.free) for judge in self.judges):
             return None
@@ -394,9 +420,12 @@ class _Ways:
         stands = judge.standing(state)
         if stands != "open":
             return self.aim.takes(judge, stands)
-        if self.bearing == "anything" or (self.bearing == "what was" and self.mending.now[judge] == "open"):
+        if self.bearing == "anything" or (self.bearing == "what was open" and self.mending.now[judge] == "open"):
             return True
-        return not later.isdisjoint(judge.missing(state))
+        missing = judge.missing(state)
+        return not later.isdisjoint(missing) or (
+            self.bearing == "what they cannot settle" and self.free.isdisjoint(missing)
+        )
 
     def changed(self, state: dict[str, Any]) -> Changes:
         """Return what is other than it was, without what could have stayed."""
@@ -407,12 +436,8 @@ class _Ways:
                 state = kept
                 del changes[path]
         changes |= {path: state.get(path) for path in self.paths if path in self.anew}
-        for path in self.dropped:
-            if any(source in changes for source in self.mending.ruleset.vocabulary[path].derived_from):
-                changes[path] = None
-        if "visit.units" in changes and "visit.minutes" in self.old and "visit.minutes" not in changes:
-            changes["visit.minutes"] = None
-        return changes
+        taken_back = {each for path in changes for each in self.beside[path]} - changes.keys()
+        return changes | dict.fromkeys(sorted(taken_back))
 
     # --- values ---------------------------------------------------------------------------------------------
 
@@ -431,13 +456,15 @@ class _Ways:
             if (value != old or path in self.anew)
             and (to is None or value in to)
             and value not in (0, frozenset())
+            and not (path == "visit.minutes" and value > _MOST_MINUTES)
+            and not (kind == SITES and value != widest(value))
             and (not isinstance(kind, Date) or self.may_be(path, value, state))
         ]
         yield from sorted(found, key=lambda value: self.distance(path, old, value, state))
 
     def earliest(self, state: Values) -> dt.date | None:
         """Return the first day that may be set."""
-        return self.mending.today or state.get(DATE) or self.mending.verdict._case.visit.date
+        return self.mending.today or state.get(DATE) or self.old.get(DATE)
 
     def may_be(self, path: str, day: dt.date, state: Values) -> bool:
         if path == DATE and self.mending.today is None:
@@ -457,7 +484,7 @@ class _Ways:
             yield from (old | {each} for each in sorted(named - old))
             yield from (old - {each} for each in sorted(named & old))
         if path == "prescription.body_sites" and state.get("visit.body_sites") is not None:
-            yield (old or frozenset()) | state["visit.body_sites"]
+            yield widest((old or frozenset()) | state["visit.body_sites"])
         elif path == "visit.body_sites" and old and state.get("prescription.body_sites") is not None:
             yield frozenset(site for site in old if all_within([site], state["prescription.body_sites"]))
 

@@ -41,8 +41,11 @@ def near(kind: Kind, value: Any) -> tuple[Any, ...]:
 
 
 @lru_cache(maxsize=4096)
-def values(kind: Kind, named: frozenset[Any] = frozenset()) -> tuple[Any, ...]:
+def values(kind: Kind, named: frozenset[Any] = frozenset(), reach: int = 1, listed: int = 0) -> tuple[Any, ...]:
     """Return values of a kind that are enough to tell apart conditions that name these (elements of theirs, if sets).
+
+    Beside each named one come as many as `reach` says: of values that are compared in a chain, each needs its place.
+    Of up to so many elements as are `listed`, all sets are tried; of more, the smallest and the largest.
 
     >>> values(Count(unlimited=True), frozenset({6}))
     (5, 6, 7, 0, 1, 2, UNLIMITED)
@@ -55,11 +58,11 @@ def values(kind: Kind, named: frozenset[Any] = frozenset()) -> tuple[Any, ...]:
         case Enum():
             return kind.values
         case SetOf():
-            return _sets(kind, named)
+            return _sets(kind, named, listed)
         case Count() | Days():
-            return _around(kind, named, (0, 1, 2, -1))
+            return _around(kind, named, (*range(reach + 2), -1), reach)
         case Date():
-            return _around(kind, {day for day in named if type(day) is dt.date} or {_DAY}, ())
+            return _around(kind, {day for day in named if type(day) is dt.date} or {_DAY}, (), reach)
         case Code():
             pool = _PROCEDURES if kind.system == "CPT" else _DIAGNOSES
             others = islice((code for code in pool if not code.startswith(tuple(named))), 2)
@@ -69,16 +72,18 @@ def values(kind: Kind, named: frozenset[Any] = frozenset()) -> tuple[Any, ...]:
             return (*sorted(named), *others)
 
 
-def _around(kind: Kind, named: Iterable[Any], always: Iterable[Any]) -> tuple[Any, ...]:
-    beside = {each for value in named for each in near(kind, value)}
-    return _taken(kind, [*sorted({*named, *beside}), *always, kind.high])
+def _around(kind: Kind, named: Iterable[Any], always: Iterable[Any], reach: int) -> tuple[Any, ...]:
+    around = {*named}
+    for _ in range(reach):
+        around |= {each for value in around for each in near(kind, value)}
+    return _taken(kind, [*sorted(around), *always, kind.high])
 
 
-def _sets(kind: SetOf, named: frozenset[Any]) -> tuple[Any, ...]:
+def _sets(kind: SetOf, named: frozenset[Any], most: int) -> tuple[Any, ...]:
     elements = values(kind.of, named)
     listed = [element for element in elements if element in named]
     few = [*listed, *[element for element in elements if element not in named][: 1 if listed else 2]]
-    sizes = {0, 1, len(few) - 1, len(few)}
+    sizes = {0, 1, len(few) - 1, len(few)} if len(few) > most else range(len(few) + 1)
     return _taken(kind, [*[chosen for size in sorted(sizes) for chosen in combinations(few, size)], ANY])
 
 

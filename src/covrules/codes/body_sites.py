@@ -52,6 +52,15 @@ def lies_in(site: str, other: str) -> bool:
     return other in _AROUND[site]
 
 
+def widest(sites: Collection[str]) -> frozenset[str]:
+    """The sites that lie in no other of them.
+
+    >>> sorted(widest(["ankle-left", "leg", "neck"]))
+    ['leg', 'neck']
+    """
+    return frozenset(site for site in sites if _AROUND[site].isdisjoint({*sites} - {site}))
+
+
 def all_within(treated: Collection[str], prescribed: Collection[str]) -> bool:
     """Whether every treated body site lies in a prescribed one.
 

@@ -126,6 +126,19 @@ def examples(prefix: str = "") -> tuple[str, ...]:
     return tuple(first.values())
 
 
+@lru_cache(maxsize=4096)
+def incomplete(prefix: str = "") -> tuple[str, ...]:
+    """For each of the examples, the longest beginning of it that is not complete, if it begins with the prefix too.
+
+    >>> incomplete("M25"), incomplete("M54.5")
+    (('M25.0', 'M25.01', 'M25.7'), ('M54.5',))
+    """
+    table = _table()
+    shorter = ((code[: len(code) - cut].rstrip(".") for cut in range(1, len(code) - 2)) for code in examples(prefix))
+    found = (next((code for code in codes if code not in table), None) for codes in shorter)
+    return tuple(dict.fromkeys(code for code in found if code is not None and code.startswith(prefix)))
+
+
 @cache
 def digest() -> str:
     """SHA-256, in hexadecimal, of the table and the dated changes: the name of the shipped code set."""

@@ -23,7 +23,9 @@ _HELP: Final = (
 )
 _UNKNOWN: Final = ("", "?", "don't know", "don’t know", "dont know")
 _GO_BACK: Final = "go back"
-_NO_DAY: Final = "nothing can be said without the day of the visit"
+_NO_DAY: Final = (
+    "these rules depend on the day of the visit, and nothing can be said without it (--as-of stands for it)"
+)
 
 
 def converse(intake: Intake, save: str | os.PathLike[str] | None = None) -> Intake:
@@ -40,7 +42,10 @@ def converse(intake: Intake, save: str | os.PathLike[str] | None = None) -> Inta
             intake = after
     except (click.Abort, KeyboardInterrupt):
         click.echo()
+        say([*_left_at(intake), *_kept_where(intake, save)])
+        return intake
     _conclude(intake)
+    say(_kept_where(intake, save))
     return intake
 
 
@@ -171,6 +176,19 @@ def _standing(intake: Intake) -> str:
     if left:
         said.append(f"{left} {'question' if left == 1 else 'questions'} may be left")
     return f"So far: {'; '.join(said)}."
+
+
+def _left_at(intake: Intake) -> Iterator[str]:
+    yield _standing(intake) if intake.past else "Nothing was answered."
+
+
+def _kept_where(intake: Intake, save: str | os.PathLike[str] | None) -> list[str]:
+    """Return where the answers are, or that they are nowhere."""
+    if not intake.past:
+        return []
+    if save is not None:
+        return ["", f"The answers are in {os.fsdecode(save)}: the same command goes on with them."]
+    return [] if intake.on_disk is not None else ["", "The answers were not saved: --save FILE saves each at once."]
 
 
 def _conclude(intake: Intake) -> None:
