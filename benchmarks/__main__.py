@@ -10,6 +10,7 @@ before all that decide agree on all cases.
 import argparse
 import os
 import platform
+import random
 import statistics
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -29,14 +30,18 @@ import covrules
 from benchmarks import by_hand, documented
 from benchmarks.cases import CaseData, case_data
 from benchmarks.copies import repeated, turned
+from benchmarks.patients import asked_of, plausible
 from covrules import Case
 from covrules.api import _decider
 from covrules.engines import durable
+from covrules.facts import by_group, case_of
 from covrules.rulesets import Ruleset
 from covrules.verdicts import Verdict
 
 RULESET: Final = "medical-massage"
 STAGE: Final = "planned"
+READ: Final = 100
+"""Of how many cases is read what a verdict works out only then."""
 COPIES: Final = 10
 """How often each rule is there where more rules are timed."""
 TARGETS: Final = {
@@ -140,6 +145,7 @@ def main(arguments: list[str] | None = None) -> None:
         turns = partial(_turns, progress)
         tables = [
             time_deciding(ruleset, cases, data, as_documented, rounds, turns),
+            time_reading(ruleset, cases, rounds, turns),
             time_more_rules(ruleset, cases, rounds, turns),
             time_starting(starts, turns),
         ]
@@ -208,8 +214,6 @@ def time_deciding(
         Work("compiled, statuses only", _decider(ruleset, STAGE, "compiled"), cases),
         *[Work(f"{engine}, evaluate", partial(ruleset.evaluate, engine=engine), cases) for engine in engines()],
         Work("compiled, every finding built and explained", lambda case: read_findings(compiled(case)), cases),
-        Work("compiled, evaluate and .to_dict()", lambda case: compiled(case).to_dict(), cases),
-        Work("compiled, evaluate and .explain()", lambda case: compiled(case).explain(), cases),
         Work("case_from_dict, no deciding", covrules.case_from_dict, data),
     ]
     if as_documented is not None:
@@ -228,6 +232,41 @@ def time_deciding(
         ("one case at a time", "µs", "speed", "quartiles", "target"),
         [(yardstick.what, by_itself, f"{1:#.3g}", "-", "-"), *rows],
     )
+
+
+def time_reading(ruleset: Ruleset, cases: Sequence[Case], rounds: int, turns: Turns) -> Table:
+    """Return how long that takes which a verdict works out only when it is read, as ratios to plain evaluating."""
+    compiled = partial(ruleset.evaluate, engine="compiled")
+    asked, mended = [Case()] * READ, [*islice(_patients(ruleset, 1.0, _may_be_mended), READ)]
+    half = [*islice(_patients(ruleset, 0.5, lambda verdict: verdict.coverage == "undetermined"), READ)]
+    candidates = [
+        Work("questions, nothing known", lambda case: compiled(case).questions, asked),
+        Work("questions, half of all known", lambda case: compiled(case).questions, half),
+        Work("remedies, not or partly covered", lambda case: compiled(case).remedies, mended),
+        Work(".to_dict(), the cases above", lambda case: compiled(case).to_dict(), cases[:READ]),
+        Work(".explain(), the cases above", lambda case: compiled(case).explain(), cases[:READ]),
+    ]
+    rows = []
+    for candidate in candidates:
+        pairs = _paired(Work("evaluate", compiled, candidate.inputs), candidate, rounds, turns)
+        cost = statistics.median(other for _, other in pairs) / len(candidate.inputs)
+        ratio, quartiles = _ratio([other / one for one, other in pairs])
+        rows.append((candidate.what, _microseconds(cost), ratio, quartiles))
+    return Table(("what is worked out when it is read", "µs", "times evaluate", "quartiles"), rows)
+
+
+def _patients(ruleset: Ruleset, known: float, fit: Callable[[Verdict], bool]) -> Iterator[Case]:
+    """Yield made-up patients of whom so much is known, where the verdict is as wanted."""
+    rnd = random.Random(1)
+    for patient in plausible(1):
+        facts = {path: value for path, value in asked_of(ruleset, patient).items() if rnd.random() < known}
+        case = case_of(by_group(facts))
+        if fit(ruleset.evaluate(case, engine="compiled")):
+            yield case
+
+
+def _may_be_mended(verdict: Verdict) -> bool:
+    return verdict.coverage in ("not-covered", "partial")
 
 
 def read_findings(verdict: Verdict) -> None:

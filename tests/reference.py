@@ -274,14 +274,14 @@ def verdict(ruleset, case, stage="planned", as_of=None):
 
 def said_by(verdict_):
     """The same of a verdict of the library."""
-    plain = verdict_.to_dict()
+    findings, units = verdict_.findings, verdict_.units
     return {
-        "statuses": {finding["rule"]: finding["status"] for finding in plain["findings"]},
-        "missing": {finding["rule"]: set(finding["missing"]) for finding in plain["findings"]},
-        "waived_by": {finding["rule"]: finding["waived_by"] for finding in plain["findings"]},
-        "coverage": plain["coverage"],
-        "accepted_here": plain["accepted_here"],
-        "units": plain["units"],
+        "statuses": {finding.rule: finding.status for finding in findings},
+        "missing": {finding.rule: set(finding.missing) for finding in findings},
+        "waived_by": {finding.rule: [*finding.waived_by] for finding in findings},
+        "coverage": verdict_.coverage,
+        "accepted_here": verdict_.accepted_here,
+        "units": {"requested": units.requested, "covered": units.covered, "bound_by": units.bound_by},
     }
 
 

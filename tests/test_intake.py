@@ -535,7 +535,7 @@ def test_the_day_comes_first_on_the_command_line(take_in, tmp_path):
     result = take_in(typed=["?"], ruleset=ruleset)
     assert result.exit_code == 0
     assert "So far: these rules depend on the day of the visit, and nothing can be said without it" in result.stdout
-    result = take_in("--as-of", EARLY, "--stage", "billed", "--today", EARLY, ruleset=ruleset)
+    result = take_in("--as-of", EARLY, "--stage", "billed", "--today", EARLY, typed=["stop"], ruleset=ruleset)
     assert day not in result.stdout.partition("> ")[0]
     assert "for a billed visit" in result.stdout.replace("\n", " ")
 

@@ -81,6 +81,10 @@ class Answers:
                     continue
         return tuple(tried)
 
+    def is_chained(self, path: str) -> bool:
+        """Return whether there is a rule that compares a fact with others in a chain."""
+        return self._reach.get(self._kin.first(path), 1) > 1
+
     def _named_with(self, path: str, known: Values) -> frozenset[Any]:
         """Return what the rules name where they test a fact or one it is compared with, and what is known of these."""
         around = self._around.get(path)

@@ -78,6 +78,7 @@ class _Asking:
         self.answers = answers_of(self.ruleset)
         boards = boards_of(self.ruleset, verdict.stage)
         self.values = boards.given(verdict._case)
+        self.now: dict[tuple[str, bool], tuple[Any, ...]] = {}
         self.day = verdict._as_of
         self.open: dict[Board, dict[Judge, tuple[str, ...]]] = {}
         if verdict.coverage == "undetermined":
@@ -105,7 +106,13 @@ class _Asking:
         )
 
     def answers_to(self, path: str, values: Mapping[str, Any], *, alone: bool = False) -> Iterable[Any]:
-        found = self.answers.to(path, values, alone=alone)
+        alone = alone and self.answers.is_chained(path)
+        if values is not self.values:
+            found = self.answers.to(path, values, alone=alone)
+        elif (path, alone) in self.now:
+            found = self.now[path, alone]
+        else:
+            found = self.now[path, alone] = self.answers.to(path, values, alone=alone)
         if path != "visit.date" or not self.ruleset.dated:
             return found
         return [day for day in dict.fromkeys((*found, *self.days)) if self.alike(day)]
@@ -134,9 +141,10 @@ class _Asking:
 
     def witness(self, path: str, board: Board) -> "Witness | None":
         """Return answers to other facts, and one to this, with which the board has decided, and without which not."""
-        judges = [judge for judge, missing in self.open[board].items() if path in missing]
+        missing_it = [judge for judge, missing in self.open[board].items() if path in missing]
+        judges = sorted(missing_it, key=lambda judge: len(self.open[board][judge]))
         for judge in judges:
-            found = _Failing(self, board, judge, path).witness(dict(self.values), frozenset())
+            found = _Failing(self, board, judge, path).witness(self.values)
             if found is not None:
                 return found
         for judge in judges:

@@ -84,29 +84,28 @@ class Template:
         return "".join(said + (f"[{fact.label}]" if fact else "") for said, fact in self.pieces)
 
     def render(self, values: Mapping[str, Any]) -> str:
-        """Return the sentence with the values in words, and what stands for those that are unknown.
-
-        The noun that a number counts agrees with it; nothing else does.
-        """
-        said, counted = "", ""
-        for (literal, fact), noun in zip(self.pieces, self._nouns, strict=True):
-            said += literal.replace(counted, counted[:-1], 1) if counted else literal
-            counted = ""
-            if fact is not None:
-                value = values.get(fact.path)
-                if value is None:
-                    word = fact.said(None) + (" of" if noun and fact.unknown is None else "")
-                    said += word if said else word[:1].upper() + word[1:]
-                else:
-                    said += fact.said(value)
-                    counted = noun if value in (1, -1) else ""
+        """Return the sentence with the values in words, and what stands for those that are unknown."""
+        said, one_of = "", ""
+        for literal, fact, noun in self._runs:
+            said += literal.replace(one_of, one_of[:-1], 1) if one_of else literal
+            one_of = ""
+            if fact is None:
+                continue
+            value = values.get(fact.path)
+            if value is None:
+                word = fact.said(None) + (" of" if noun and fact.unknown is None else "")
+                said += word if said else word[:1].upper() + word[1:]
+            else:
+                said += fact.said(value)
+                if noun and value in (1, -1):
+                    one_of = noun
         return said
 
     @cached_property
-    def _nouns(self) -> tuple[str, ...]:
-        """After each piece, the noun that the text goes on with if it is what a number there counts; else nothing."""
+    def _runs(self) -> tuple[tuple[str, Fact | None, str], ...]:
+        """The pieces, each with the noun the text goes on with if it is what a number there counts, else nothing."""
         after = (*[literal for literal, _ in self.pieces[1:]], "")
-        return tuple(_counted(fact, text) for (_, fact), text in zip(self.pieces, after, strict=True))
+        return tuple((said, fact, _counted(fact, text)) for (said, fact), text in zip(self.pieces, after, strict=True))
 
 
 def _counted(fact: Fact | None, text: str) -> str:
