@@ -172,7 +172,7 @@ class Verdict:
 
     @property
     def remedies(self) -> "tuple[Remedy, ...]":
-        """What people can change to be covered, or to come as near as can be: see `covrules.remedies.remedies_for`."""
+        """What people can change to be covered, or to come as near as can be; see `covrules.remedies.remedies_for`."""
         return self._mending.found
 
     @property
