@@ -81,7 +81,7 @@ def missed(seed, walks):
 
 
 @given(seeds)
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=80)
 def test_whatever_can_make_a_difference_is_asked(seed):
     assert missed(seed, 12) == set()
 
@@ -109,7 +109,7 @@ def unsound(verdict):
 
 
 @given(seeds)
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=120)
 def test_for_whatever_is_asked_there_are_answers_with_which_it_matters(seed):
     assert unsound(drawn(seed)[2]) == []
 

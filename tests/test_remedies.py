@@ -65,7 +65,7 @@ def together(steps):
 
 
 @given(seeds)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 def test_a_remedy_leads_where_it_says_and_needs_every_step(seed):
     drawn = Drawn(seed)
     for remedy in drawn.verdict.remedies:
@@ -78,7 +78,7 @@ def test_a_remedy_leads_where_it_says_and_needs_every_step(seed):
 
 
 @given(seeds)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 def test_a_remedy_sets_only_what_people_can_still_set(seed):
     drawn = Drawn(seed)
     for remedy in drawn.verdict.remedies:
