@@ -653,7 +653,7 @@ def test_on_a_terminal_every_way_out_keeps_what_was_answered(terminal, tmp_path,
     on.wait_for("Question 2 of about 2")
     on.type(last)
     on.wait_for("So far: not covered;")
-    assert on.end("The answers are in case.yaml: the same command goes on with them.") == 0
+    assert on.end("The answers are in case.yaml: an intake of that case goes on with them.") == 0
     assert sorted(os.listdir(tmp_path)) == ["case.yaml", "small.yaml"]
     again = terminal("case.yaml", "--save", "case.yaml")
     again.wait_for(f"Question 1 of about 1 (the clinic can answer)\r\n{HERE}")

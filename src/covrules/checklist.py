@@ -174,7 +174,7 @@ def _who(verdict: Verdict, rule: Rule) -> Who:
 # --- the forms --------------------------------------------------------------------------------------------------
 
 
-_TICKS: Final[Mapping[bool | None, str]] = {True: "  [x] ", False: "  [ ] ", None: "      "}
+_TICKS: Final[Mapping[bool | None, str]] = {True: "  [x] ", False: "  [ ] ", None: "  •   "}
 
 
 def _text(said: Checklist) -> str:
@@ -192,7 +192,8 @@ def _markdown(said: Checklist) -> str:
         lines.append(f"\n## {part.heading}\n")
         for item in part.items:
             detail = f" *{_escaped(item.detail)}*" if item.detail else ""
-            lines.append(f"-{_TICKS[item.done].rstrip()[1:] or ''} {_escaped(item.text)}{detail}")
+            tick = "" if item.done is None else _TICKS[item.done].rstrip()[1:]
+            lines.append(f"-{tick} {_escaped(item.text)}{detail}")
     return "\n".join([*lines, *[f"\n{_escaped(foot)}" for foot in said.foot]])
 
 

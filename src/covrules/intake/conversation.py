@@ -187,7 +187,7 @@ def _kept_where(intake: Intake, save: str | os.PathLike[str] | None) -> list[str
     if not intake.past:
         return []
     if save is not None:
-        return ["", f"The answers are in {os.fsdecode(save)}: the same command goes on with them."]
+        return ["", f"The answers are in {os.fsdecode(save)}: an intake of that case goes on with them."]
     return [] if intake.on_disk is not None else ["", "The answers were not saved: --save FILE saves each at once."]
 
 
