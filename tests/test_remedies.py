@@ -114,9 +114,9 @@ def beaten(seed, tries):
     """Return changes, found by trying at random, that lead further than the remedies do."""
     drawn = Drawn(seed)
     verdict = drawn.verdict
-    stands_in_the_way = any(finding.status in ("unmet", "capped") for finding in verdict.findings)
-    if verdict.coverage == "undetermined" or not stands_in_the_way:
-        return None
+    statuses = {finding.status for finding in verdict.findings}
+    if "unknown" in statuses or not statuses & {"unmet", "capped"}:
+        return None  # what is unknown is asked, and not set to lead further
     best = max(
         [rank(verdict), *[(_RANKS.index(r.coverage), _ACCEPTED.index(r.accepted_here)) for r in verdict.remedies]]
     )

@@ -153,6 +153,11 @@ class _Mending:
                             acts.setdefault(act, {})[path] = change
         return acts
 
+    def given(self, path: str) -> Any:
+        """Return what the case gave of a fact before it met the ruleset, as its kind has it."""
+        value = self.verdict._given.get(path)
+        return None if value is None else self.ruleset.vocabulary[path].kind.parse(value)
+
     def acts_on(self, path: str) -> Iterator[Act]:
         return (act for change in self.ruleset.vocabulary[path].change for act in change.by)
 
@@ -407,10 +412,9 @@ class _Ways:
             return after | {each: self.old[each] for each in self.by_date if each in self.old}
         if value is None or not ruleset.effective.holds(value):
             return None
-        given = self.mending.verdict._given
-        after |= {each: given.get(each) for each in self.by_date}
+        after |= {each: self.mending.given(each) for each in self.by_date}
         for fixed, says in ruleset.fixed_on(value).items():
-            if given.get(fixed) not in (None, says):
+            if self.mending.given(fixed) not in (None, says):
                 return None
             after[fixed] = says
         return after
@@ -457,7 +461,6 @@ class _Ways:
             and (to is None or value in to)
             and value not in (0, frozenset())
             and not (path == "visit.minutes" and value > _MOST_MINUTES)
-            and not (kind == SITES and value != widest(value))
             and (not isinstance(kind, Date) or self.may_be(path, value, state))
         ]
         yield from sorted(found, key=lambda value: self.distance(path, old, value, state))
@@ -502,5 +505,6 @@ class _Ways:
             known = old is not None and old is not UNLIMITED
             return int(length is not None and value % length != 0), abs(value - old) if known else value
         if isinstance(value, frozenset):
-            return 0, len(value ^ old) if isinstance(old, frozenset) else len(value)
+            beside = int(self.mending.ruleset.vocabulary[path].kind == SITES and value != widest(value))
+            return beside, len(value ^ old) if isinstance(old, frozenset) else len(value)
         return 1, 0
