@@ -100,7 +100,7 @@ def test_a_remedy_sets_only_what_people_can_still_set(seed):
 
 
 @given(seeds)
-@settings(deadline=None, max_examples=150)
+@settings(derandomize=True, deadline=None, max_examples=150)
 def test_no_change_that_people_can_make_leads_further(seed):
     assert beaten(seed, 40) is None
 
@@ -135,13 +135,13 @@ DOCUMENTS = ("prescription", "referral")
 
 
 def some_changes(drawn):
-    """Return random changes that people may make: known facts, or those of a document that is made anew."""
+    """Return random changes that people may make to what is known; a document that is made anew gets a new date."""
     free = [
         fact
         for fact in generators.needed(drawn.ruleset)
         if fact.change and fact.path not in drawn.ruleset.fixed and not fact.derived_from
         and any(act.after_visit or drawn.stage == "planned" for change in fact.change for act in change.by)
-        and (drawn.case.get(fact.path) is not None or fact.group in DOCUMENTS)
+        and drawn.case.get(fact.path) is not None
     ]  # fmt: skip
     changes = {}
     for fact in drawn.rnd.sample(free, min(len(free), drawn.rnd.choice([1, 1, 2, 3]))):
@@ -149,7 +149,8 @@ def some_changes(drawn):
         if may_be_set(drawn, fact, value, changes):
             changes[fact.path] = value
     for document in DOCUMENTS:
-        if any(path.startswith(f"{document}.") and path != f"{document}.on_file" for path in changes):
+        apart = {f"{document}.on_file", f"{document}.sent_to_payer", f"{document}.treatment_plan"}
+        if any(path.startswith(f"{document}.") for path in changes.keys() - apart):
             changes.setdefault(
                 f"{document}.issued_on", drawn.today or changes.get("visit.date") or drawn.case.visit.date
             )
