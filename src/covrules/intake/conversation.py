@@ -12,7 +12,7 @@ from covrules.declaring import Fact
 from covrules.errors import CovrulesError, FactError, Problem
 from covrules.intake.asking import Intake
 from covrules.kinds import Enum, SetOf, Unfit
-from covrules.outlines import outline
+from covrules.outlines import headline
 from covrules.questions import Question
 from covrules.terminal import say, type_in, wrong
 from covrules.typed import read_answer
@@ -166,7 +166,7 @@ def _standing(intake: Intake) -> str:
     verdict = intake.verdict
     if verdict is None:
         return f"So far: {_NO_DAY}."
-    head = outline(verdict).head.text.removesuffix(".")
+    head = headline(verdict).removesuffix(".")
     said = [head[:1].lower() + head[1:]]
     if verdict.accepted_here is None:
         said.append("whether this clinic takes it is not known")
