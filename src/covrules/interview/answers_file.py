@@ -11,9 +11,10 @@ from covrules import yaml_nodes
 from covrules.condition_reading import ConditionReader
 from covrules.errors import FactError
 from covrules.facts import FACTS
-from covrules.interview.plan_file import MAX_ANSWER, PLAN_FACTS, Call
+from covrules.interview.plan_file import PLAN_FACTS, Call
 from covrules.kinds import Date
 from covrules.node_reading import Enough
+from covrules.typed import MAX_ANSWER
 from covrules.yaml_nodes import Node, Scalar, Sequence, Unreadable
 
 _NAMES: Final = tuple(FACTS[path].name for path in PLAN_FACTS)

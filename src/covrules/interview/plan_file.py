@@ -19,7 +19,6 @@ from covrules.library import File, Files, read_file, resolve
 from covrules.loading import nodes
 from covrules.rule import Source
 from covrules.rulesets import SCHEMA, Ruleset
-from covrules.typed import MAX_ANSWER as MAX_ANSWER
 from covrules.writing import listed, quoted, written_value
 from covrules.yaml_nodes import Node, Scalar, Sequence
 
