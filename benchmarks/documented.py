@@ -14,7 +14,7 @@ from covrules import Case
 from covrules.lowering import And, Form, Or, conjunction
 from covrules.rule import Rule, Stage
 from covrules.rulesets import Ruleset
-from covrules.truth import Writer, facts_of, groups_of, with_sources
+from covrules.truth import Writer, facts_of, groups_of, in_case, with_sources
 
 _numbers = itertools.count(1)
 
@@ -80,6 +80,6 @@ def _comparing(ruleset: Ruleset, fields: dict[Form, str]) -> Callable[[Case], di
     facts = with_sources([path for atom in fields for path in facts_of(atom)], ruleset.vocabulary)
     write = Writer(bool=bool)
     said = ", ".join(f"{name!r}: bool({write.form(atom)})" for atom, name in fields.items())
-    lines = [*groups_of(facts), *write.reading(facts, set()), f"return {{{said}}}"]
+    lines = [*groups_of(facts), *write.reading(facts, set(), in_case), f"return {{{said}}}"]
     compare: Callable[[Case], dict[str, Any]] = write.function("compare", "case", lines)
     return compare

@@ -17,6 +17,7 @@ from covrules.truth import (
     Weighing,
     Writer,
     groups_of,
+    in_case,
     known,
     mapping,
     name_of,
@@ -129,7 +130,7 @@ def _maker(
     statuses, made = ("".join(f"{each}{number}, " for number in range(len(ruleset.rules))) for each in "sf")
     lines = [
         *groups_of(facts),
-        *write.reading(facts, set()),
+        *write.reading(facts, set(), in_case),
         f"values = {{{values}}}",
         *([f"{statuses} = statuses"] if statuses else []),
     ]

@@ -6,13 +6,12 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from covrules.derived import derivation
 from covrules.facts import Case
 from covrules.findings import weighing_of
 from covrules.lowering import conjunction, disjunction
 from covrules.rule import Rule, Stage
 from covrules.rulesets import Ruleset
-from covrules.truth import Values, Writer, facts_of, name_of, with_sources
+from covrules.truth import Values, Writer, facts_of, in_values, with_sources
 
 Standing = Literal["fine", "capped", "failed", "open"]
 """What a rule does to the thing it decides: nothing, lessen it, forbid it, or leave it open."""
@@ -60,14 +59,7 @@ class Judge:
 
     def _taking(self, write: Writer, paths: Iterable[str]) -> list[str]:
         """Return the lines that take facts from the values, and derive those that are not given."""
-        lines = []
-        for fact in with_sources(dict.fromkeys(paths), self.ruleset.vocabulary):
-            name = name_of(fact.path)
-            lines.append(f"{name} = values.get({fact.path!r})")
-            if fact.derived_from:
-                write.names[f"derive_{name}"] = derivation(fact)
-                lines.append(f"if {name} is None: {name} = derive_{name}({', '.join(map(name_of, fact.derived_from))})")
-        return lines
+        return write.reading(with_sources(dict.fromkeys(paths), self.ruleset.vocabulary), set(), in_values)
 
 
 @attrs.frozen(eq=False)

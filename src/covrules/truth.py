@@ -135,10 +135,10 @@ class Writer:
 
     # --- facts ----------------------------------------------------------------------------------------------
 
-    def reading(self, facts: Iterable[Fact], known: set[str]) -> list[str]:
+    def reading(self, facts: Iterable[Fact], known: set[str], given: Callable[[str], str]) -> list[str]:
         """Return the lines that read facts into locals, but for those known, to which they are added.
 
-        What a fact is derived from must come before it, and every group must be a local.
+        `given` is the expression for what is given of a fact. What a fact is derived from must come before it.
         """
         lines = []
         for fact in facts:
@@ -146,7 +146,7 @@ class Writer:
                 continue
             known.add(fact.path)
             name = name_of(fact.path)
-            lines.append(f"{name} = {_given(fact.path)}")
+            lines.append(f"{name} = {given(fact.path)}")
             if fact.derived_from:
                 self.names[f"derive_{name}"] = derivation(fact)
                 sources = ", ".join(map(name_of, fact.derived_from))
@@ -212,9 +212,15 @@ def name_of(path: str) -> str:
     return path.replace(".", "_")
 
 
-def _given(path: str) -> str:
+def in_case(path: str) -> str:
+    """Return the expression for a fact as a case gives it, where every group is a local."""
     group, _, name = path.partition(".")
     return f"{OWN}.get({name!r})" if group == OWN else path
+
+
+def in_values(path: str) -> str:
+    """Return the expression for a fact as `values` give it by path."""
+    return f"values.get({path!r})"
 
 
 # --- weighing ---------------------------------------------------------------------------------------------------
@@ -272,7 +278,7 @@ class Weighing:
 
 
 def _taking(paths: Iterable[str]) -> list[str]:
-    return [f"{name_of(path)} = values.get({path!r})" for path in dict.fromkeys(paths)]
+    return [f"{name_of(path)} = {in_values(path)}" for path in dict.fromkeys(paths)]
 
 
 @lru_cache(maxsize=10_000)

@@ -11,7 +11,7 @@ from covrules.facts import Case
 from covrules.lowering import Forms, conjunction
 from covrules.rule import Rule, Stage
 from covrules.rulesets import Ruleset
-from covrules.truth import Writer, denied_with, facts_of, groups_of, indented, with_sources
+from covrules.truth import Writer, denied_with, facts_of, groups_of, in_case, indented, with_sources
 from covrules.verdicts import Found, Outcome, accepted_where, coverage_where
 
 _OWED: Final = {"unmet": "unmet", "capped": "capped", "unknown": "undecided"}
@@ -57,7 +57,7 @@ class _Compiler:
             *groups_of(fact for facts in read for fact in facts),
             "unmet = nothing = undecided = capped = refused = unsure = False",
             *[f"a{place} = None" for place in self.ruleset.caps],
-            *self.write.reading(self.facts(path for path, count in counts.items() if count > 1), known),
+            *self.write.reading(self.facts(path for path, count in counts.items() if count > 1), known, in_case),
         ]
         for block in blocks:
             lines += self.block(block, known)
@@ -102,8 +102,8 @@ class _Compiler:
     def block(self, block: list[int], known: set[str]) -> list[str]:
         """Return the lines that decide the rules of a block, where these facts have been read."""
         applies = self.ruleset.rules[block[0]].application
-        lines = self.write.reading(self.facts(self.heads(block)), known)
-        body = self.write.reading(self.facts(self.bodies(block)), known)
+        lines = self.write.reading(self.facts(self.heads(block)), known, in_case)
+        body = self.write.reading(self.facts(self.bodies(block)), known, in_case)
         for place in block:
             body += self.rule(place, self.ruleset.rules[place])
         if applies is None:
