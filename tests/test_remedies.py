@@ -344,6 +344,22 @@ def test_a_day_with_a_better_limit_is_found_though_no_rule_reads_the_day():
     ]
 
 
+def test_a_new_document_says_its_date_though_the_old_one_is_of_the_same_day():
+    plan = {"plan__accepted_prescribers": frozenset({"MD"})}
+    case = favourable(prescription__prescriber="LMT", prescription__issued_on=DAY, **plan)
+    (remedy,) = BASE.evaluate(case, today=DAY).remedies
+    assert together(remedy.steps) == {"prescription.prescriber": "MD", "prescription.issued_on": DAY}
+
+
+def test_a_step_that_makes_no_difference_while_something_is_unknown_is_left_out():
+    plan = {"plan__accepted_prescribers": frozenset({"MD"}), "plan__units_per_visit": 4}
+    case = favourable(prescription__prescriber="LMT", visit__minutes=90, visit__liability=None, **plan)
+    (remedy,) = BASE.evaluate(case).remedies
+    assert remedy.coverage == "undetermined"
+    assert [step.who for step in remedy.steps] == ["patient"]
+    assert "visit.minutes" not in together(remedy.steps)
+
+
 def test_a_search_that_takes_too_long_offers_what_it_has_found(monkeypatch):
     monkeypatch.setattr("covrules.remedies.MOST_STEPS", 0)
     verdict = BASE.evaluate(favourable(visit__minutes=90, plan__units_per_visit=4))
