@@ -351,6 +351,11 @@ class Code(Kind):
     def expected(self) -> str:
         return _CODES[self.system][1] + ("; or none" if self.none else "")
 
+    @property
+    def pattern(self) -> str:
+        """The regular expression that whole codes fit; `none` is apart from them."""
+        return _CODES[self.system][0].pattern
+
     def parse(self, value: Any) -> str:
         if type(value) is not str:
             raise Unfit(describe(value))

@@ -17,7 +17,7 @@ def meet(ruleset: Ruleset, case: Case, day: dt.date | None) -> Case:
     contradicts what the plan fixes; and for own facts that are not declared or not of their kind.
     """
     if ruleset.dated:
-        _in_force(ruleset, day, "as_of" if case.visit.date is None else "visit.date")
+        in_force(ruleset, day, "as_of" if case.visit.date is None else "visit.date")
     if not (ruleset.fixed or case.own):
         return case
     given = own_values(case.own, ruleset.declares) if case.own else {}
@@ -28,7 +28,7 @@ def meet(ruleset: Ruleset, case: Case, day: dt.date | None) -> Case:
         for name, value in fixed.items():
             theirs = given.get(name) if group == OWN else getattr(facts, name)
             if theirs is not None and theirs != value:
-                problems.append(_contradiction(ruleset, f"{group}.{name}", value))
+                problems.append(contradiction(ruleset, f"{group}.{name}", value))
         groups[group] = {**fixed, **given} if group == OWN else filled(facts, fixed)
     if problems:
         raise FactError(problems)
@@ -36,7 +36,8 @@ def meet(ruleset: Ruleset, case: Case, day: dt.date | None) -> Case:
     return with_groups(case, groups)
 
 
-def _in_force(ruleset: Ruleset, day: dt.date | None, path: str) -> None:
+def in_force(ruleset: Ruleset, day: dt.date | None, path: str) -> None:
+    """Raise FactError where a ruleset is not in force on a day, or needs one and has none; `path` says which day."""
     if day is None:
         raise FactError([
             Problem(
@@ -57,7 +58,8 @@ def _in_force(ruleset: Ruleset, day: dt.date | None, path: str) -> None:
         ])  # fmt: skip
 
 
-def _contradiction(ruleset: Ruleset, path: str, value: Any) -> Problem:
+def contradiction(ruleset: Ruleset, path: str, value: Any) -> Problem:
+    """Return the problem of a case that has another value of a fact than the one the ruleset fixes."""
     fixed = ruleset.fixed[path]
     return Problem(
         path=path,

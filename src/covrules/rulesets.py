@@ -249,6 +249,44 @@ class Ruleset:
 
         return covrules.api.evaluate(self, case, stage=stage, engine=engine, as_of=as_of, today=today)
 
+    def vary(self, changes: Mapping[str, Any], id: str | None = None) -> "Ruleset":
+        """Return the ruleset with facts of its plan or rules of it otherwise: see `covrules.variations.vary`."""
+        import covrules.variations
+
+        return covrules.variations.vary(self, changes, id)
+
+    def evaluate_frame(
+        self,
+        df: Any,
+        plans: Any = None,
+        *,
+        stage: Stage = "planned",
+        reasons: bool = False,
+        errors: str = "raise",
+        as_of: dt.date | str | None = None,
+    ) -> Any:
+        """Return the frame with the verdict on every row beside it; its own columns are left as they are.
+
+        `df` is a frame of Polars, pandas, PyArrow, DuckDB or PySpark (or of another kind in memory that narwhals
+        knows), and so is what is returned; a lazy one stays lazy. Columns are named by fact path (`plan.payer`), sets
+        are lists of text (`["any"]` is the word `any`); `unlimited` is 2147483647, `open` and `never` are 9999-12-31.
+        Null is unknown, and so is a fact that has no column. Other columns are passed over.
+
+        With `plans` the facts of plans come from that frame, by the `plan.id` of both; the facts of a plan that is not
+        in it are unknown. `stage` is as for `evaluate`; `as_of` stands for the date of a visit that has none.
+
+        Added are `coverage`, `units_requested`, `units_covered`, for each rule its status as `finding.<rule id>`, and
+        with `reasons` the ids of the unmet and capped rules as `reasons`. Every status is the one `evaluate` finds.
+
+        Raises FactError for columns that are like a fact's and are none, or hold what their fact does not take; for
+        values that a case could not have, with counts and first rows (lazy frames raise when they are run). With
+        `errors="collect"` rows with such values have no verdict and in the column `problems` what is wrong with them.
+        Raises TypeError for what is no such frame, ImportError where `covrules[frames]` is not installed.
+        """
+        from covrules.frames import evaluate_frame
+
+        return evaluate_frame(self, df, plans, stage=stage, reasons=reasons, errors=errors, as_of=as_of)
+
 
 def _picker(places: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
     if len(places) > 1:

@@ -53,7 +53,7 @@ class Writer:
                 denied |= {part}
             return f"({' or '.join(said)})" if said else "False"
         tests = [f"{name_of(path)} is not None" for path in dict.fromkeys(facts_of(form)) if path not in present]
-        if _contrary(form) in denied:
+        if contrary_of(form) in denied:
             return f"({' and '.join(tests)})" if tests else "True"
         if isinstance(form, Compare):
             return self.compare(form, tests, denied)
@@ -191,7 +191,7 @@ def denied_with(form: Form) -> Atoms:
     return frozenset(form.parts if isinstance(form, Or) else [form])
 
 
-def _contrary(form: Form) -> Form | None:
+def contrary_of(form: Form) -> Form | None:
     """Return the atom that holds where this one does not and all that it reads is present."""
     if isinstance(form, Compare):
         return attrs.evolve(form, symbol=CONTRARY[form.symbol])

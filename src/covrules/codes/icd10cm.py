@@ -110,6 +110,21 @@ def complete_codes() -> frozenset[str]:
     return frozenset(_table())
 
 
+@cache
+def names_of(level: Specificity) -> frozenset[str]:
+    """Every code of a specificity, and every beginning of codes that has it; of `general`, the codes alone.
+
+    >>> {"M25.572", "M25.57", "M25.5"} & names_of("specific") == {"M25.572", "M25.57"}
+    True
+    """
+    table = _table()
+    names = {code for code, found in table.items() if found == level}
+    if level != "general":
+        ends = ((code, end) for code in names for end in range(3, len(code)) if code[end - 1] != ".")
+        names |= {begin for begin in {code[:end] for code, end in ends} if specificity(begin) == level}
+    return frozenset(names)
+
+
 @lru_cache(maxsize=4096)
 def examples(prefix: str = "") -> tuple[str, ...]:
     """The first complete code of each specificity that begins so, as far as there is one.

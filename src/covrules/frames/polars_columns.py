@@ -1,0 +1,409 @@
+"""Columns of a Polars frame read as facts: checked, and turned into numbers and masks that are quick to compare.
+
+Words become their places in the list of their kind, sets the masks of their elements: what is asked of a text is asked
+once of each text there is, never once a row.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial, reduce
+from operator import or_
+from typing import Any, Final
+
+import attrs
+import numpy as np
+import polars as pl
+
+from covrules.codes import body_sites
+from covrules.declaring import Fact, problem_with
+from covrules.errors import Problem
+from covrules.frames.columns import Holds
+from covrules.kinds import ANY, MAX_COUNT, UNLIMITED, Count, Date, Enum, Kind, SetOf, Unfit
+
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
+Masks = np.ndarray[Any, np.dtype[np.uint64]]
+Places = np.ndarray[Any, np.dtype[Any]]
+
+_BITS: Final = 64
+
+
+def holds(dtype: pl.DataType) -> Holds:
+    """Return what a column of a type holds."""
+    if dtype == pl.Null:
+        return "nothing"
+    if dtype == pl.Boolean:
+        return "bool"
+    if dtype.is_integer():
+        return "number"
+    if dtype.is_numeric():
+        return "decimal"
+    if dtype == pl.Date:
+        return "date"
+    if isinstance(dtype, pl.Datetime):
+        return "moment" if dtype.time_zone is None else "else"
+    if _textual(dtype):
+        return "text"
+    if isinstance(dtype, (pl.List, pl.Array)):
+        return "texts" if _textual(dtype.inner) or dtype.inner == pl.Null else "else"
+    return "else"
+
+
+def _textual(dtype: Any) -> bool:
+    return dtype == pl.String or isinstance(dtype, (pl.Categorical, pl.Enum)) or dtype == pl.Categorical
+
+
+def type_of(kind: Kind) -> pl.DataType:
+    """Return the type of the column in which the values of a kind are worked on."""
+    match kind.family:
+        case "bool":
+            return pl.Boolean()
+        case "number":
+            return pl.Int64()
+        case "date":
+            return pl.Date()
+        case "enum":
+            return pl.UInt32()
+        case _:
+            return pl.String()
+
+
+def place_of(word: str, kind: Enum) -> int:
+    """Return the number that stands for a word of an enum."""
+    return kind.values.index(word)
+
+
+def raw(fact: Fact, values: Sequence[Any]) -> pl.Series:
+    """Return canonical values of a fact as a column that a frame could have."""
+    if isinstance(fact.kind, SetOf):
+        listed = [["any"] if value is ANY else None if value is None else sorted(value) for value in values]
+        return pl.Series(listed, dtype=pl.List(pl.String))
+    if fact.kind.family == "number":
+        return pl.Series([None if value is None else int(value) for value in values], dtype=pl.Int64)
+    if fact.kind.family == "date":
+        days = [None if value is None else dt.date(value.year, value.month, value.day) for value in values]
+        return pl.Series(days, dtype=pl.Date)
+    return pl.Series(values, dtype=pl.Boolean if fact.kind.family == "bool" else pl.String)
+
+
+def as_raw(fact: Fact, given: pl.Series) -> pl.Series:
+    """Return the values of a column, without those that cannot be used, as a column that `raw` makes."""
+    if isinstance(fact.kind, SetOf):
+        return given.cast(pl.List(pl.String))
+    if isinstance(fact.kind, Enum):
+        return given.cast(pl.Enum(fact.kind.values), strict=False).cast(pl.String)
+    return column_of(fact, given).values
+
+
+# --- scalars ----------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Column:
+    """The values of a fact in rows, each null where it is unknown or cannot be used, and what cannot be used."""
+
+    fact: Fact
+    values: pl.Series
+    bad: pl.Series | None = None
+    given: pl.Series | None = None
+
+    def take(self, index: pl.Series) -> "Column":
+        """Return the values by the places of rows."""
+        return Column(self.fact, self.values.gather(index))
+
+
+def wrongs(column: "Column | Sets") -> Iterator[tuple[Problem, pl.Series]]:
+    """Yield what is wrong with values that cannot be used, and in which rows."""
+    if column.bad is None or column.given is None:
+        return
+    kinds = [_unfit(column.fact.kind, value) for value in column.given.filter(column.bad).to_list()]
+    found = pl.Series([each.found for each in kinds], dtype=pl.String)
+    places = column.bad.arg_true()
+    for each in {each.found: each for each in kinds}.values():
+        rows = places.filter(found == each.found)
+        yield (
+            problem_with(column.fact.path, column.fact.kind, each),
+            column.bad & pl.int_range(len(column.bad), eager=True).is_in(rows),
+        )
+
+
+def _unfit(kind: Kind, value: Any) -> Unfit:
+    """Return why a value, as it stands in a column, is not taken."""
+    if isinstance(value, dt.datetime) and value.time() == dt.time():
+        value = value.date()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    try:
+        kind.parse(value)
+    except Unfit as wrong:
+        return wrong
+    return Unfit("a date that is not in the calendar" if kind.family == "date" else "a number that is too large")
+
+
+def column_of(fact: Fact, given: pl.Series) -> Column:
+    """Return the values of a fact, which is no set, read from a column that holds what it takes."""
+    kind = fact.kind
+    values = _READERS[kind.family](kind, given)
+    if values.null_count() == given.null_count():
+        return Column(fact, values)
+    bad = given.is_not_null() & values.is_null()
+    if given.dtype.is_float():
+        bad &= given.is_not_nan().fill_null(False)
+    return Column(fact, values, bad, given) if bad.any() else Column(fact, values)
+
+
+def _flags(kind: Kind, given: pl.Series) -> pl.Series:
+    return given.cast(pl.Boolean)
+
+
+def _numbers(kind: Kind, given: pl.Series) -> pl.Series:
+    if given.dtype == pl.Null:
+        return given.cast(pl.Int64)
+    values = given if given.dtype in (pl.Int64, pl.Int32) else given.cast(pl.Int64, strict=False)
+    if not given.dtype.is_integer():
+        values = values.set(values != given, None)
+    if not isinstance(kind, Count):
+        return _within(values, -MAX_COUNT, MAX_COUNT)
+    return _within(values, kind.least, int(UNLIMITED) if kind.unlimited else MAX_COUNT)
+
+
+def _within(values: pl.Series, least: int, most: int) -> pl.Series:
+    low: Any = values.min()
+    high: Any = values.max()
+    if low is None or (low >= least and high <= most):
+        return values
+    return values.set((values < least) | (values > most), None)
+
+
+def _dates(kind: Kind, given: pl.Series) -> pl.Series:
+    if given.dtype == pl.Date:
+        values = given
+    elif given.dtype == pl.Null:
+        return given.cast(pl.Date)
+    elif isinstance(given.dtype, pl.Datetime):
+        values = given.dt.date()
+        values = values.set(values.cast(given.dtype) != given, None)
+    else:
+        return _by_text(given, lambda text: _parsed_day(kind, text), pl.Date)
+    assert isinstance(kind, Date)
+    days = values.to_physical()
+    end = _day_number(dt.date.max) - (kind.word is None)
+    return values if (kept := _within(days, _day_number(dt.date.min), end)) is days else kept.cast(pl.Date)
+
+
+def _day_number(day: dt.date) -> int:
+    return (day - dt.date(1970, 1, 1)).days
+
+
+def _parsed_day(kind: Kind, text: str) -> dt.date | None:
+    try:
+        day: dt.date = kind.parse(text)
+    except Unfit:
+        return None
+    return dt.date(day.year, day.month, day.day)
+
+
+def _places(kind: Kind, given: pl.Series) -> pl.Series:
+    assert isinstance(kind, Enum)
+    if given.dtype == pl.Null:
+        return given.cast(pl.UInt32)
+    return given.cast(pl.Enum(kind.values), strict=False).to_physical().cast(pl.UInt32)
+
+
+def _codes(kind: Kind, given: pl.Series) -> pl.Series:
+    texts = given.cast(pl.String)
+    wrong = [text for text in texts.unique().to_list() if text is not None and not _fits(kind, text)]
+    return texts.set(texts.is_in(wrong), None) if wrong else texts
+
+
+def _fits(kind: Kind, value: Any) -> bool:
+    try:
+        kind.parse(value)
+    except Unfit:
+        return False
+    return True
+
+
+def _texts(kind: Kind, given: pl.Series) -> pl.Series:
+    return given.cast(pl.String)
+
+
+_READERS: Final[dict[str, Callable[[Kind, pl.Series], pl.Series]]] = {
+    "bool": _flags, "number": _numbers, "date": _dates, "enum": _places, "code": _codes, "text": _texts,
+}  # fmt: skip
+
+
+def _by_text(texts: pl.Series, read: Callable[[str], Any], dtype: Any) -> pl.Series:
+    """Return what each text is read as, each text read once."""
+    vocabulary = Vocabulary.of(texts)
+    return pl.Series([*map(read, vocabulary.texts)], dtype=dtype).gather(vocabulary.places)
+
+
+@attrs.frozen
+class Vocabulary:
+    """The different texts of a column, and in each row the place of its own among them."""
+
+    texts: tuple[str, ...]
+    places: pl.Series
+
+    @classmethod
+    def of(cls, column: pl.Series) -> "Vocabulary":
+        """Return the texts of a column of text."""
+        texts = column.cast(pl.String)
+        different = texts.unique().drop_nulls()
+        return cls(tuple(different.to_list()), texts.cast(pl.Enum(different)).to_physical())
+
+    def look_up(self, of: Callable[[str], Any], dtype: Any) -> pl.Series:
+        """Return in each row what is so of its text, found out once for each text."""
+        return pl.Series([*map(of, self.texts)], dtype=dtype).gather(self.places)
+
+
+# --- sets -------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(eq=False)
+class Sets:
+    """The sets of a fact in rows: the elements of all, one after the other, by their places in a vocabulary.
+
+    `index`, if there is one, has for each row the place of its set, null where it has none.
+    """
+
+    fact: Fact
+    texts: tuple[str, ...]
+    places: Places
+    sizes: Places
+    there: Flags
+    index: pl.Series | None = None
+    bad: pl.Series | None = None
+    given: pl.Series | None = None
+    _masks: dict[Any, Masks] = attrs.field(factory=dict, repr=False)
+
+    def take(self, index: pl.Series) -> "Sets":
+        """Return the sets by the places of rows."""
+        return attrs.evolve(self, index=index, bad=None, given=None)
+
+    def is_any(self) -> pl.Series:
+        """Return where the set is `any`."""
+        return self._known(self._holding(self._any))
+
+    def is_empty(self) -> pl.Series:
+        """Return where the set is empty."""
+        return self._known(self.sizes == 0)
+
+    def has(self, element: str) -> pl.Series:
+        """Return where the set has an element, or is `any`."""
+        return self._known(self._holding([*self._any, *[text for text in self.texts if text == element]]))
+
+    def meets(self, words: Vocabulary, fitting: Callable[[str], Iterable[str]]) -> pl.Series:
+        """Return where the set is `any`, or has one of the elements that fit the word in the row."""
+        met = self.is_any()
+        for bits in self._layouts({text for word in words.texts for text in fitting(word)}):
+            wanted = words.look_up(partial(_fitting_bits, bits, fitting), pl.UInt64)
+            met |= (self._in_rows(self._mask(bits)) & wanted) != 0
+        return met.set(words.places.is_null(), None)
+
+    def lie_within(self, other: "Sets") -> pl.Series:
+        """Return where each body site lies in one that the other set has; null where one of them is unknown."""
+        bits = self._bits
+        around = {
+            wide: _union(bit for site, bit in bits.items() if body_sites.lies_in(site, wide)) for wide in other.texts
+        }
+        theirs = other._in_rows(other._mask(around))
+        return ((self._in_rows(self._mask(bits)) | theirs) == theirs).set(~(self._there & other._there), None)
+
+    @property
+    def _any(self) -> list[str]:
+        assert isinstance(self.fact.kind, SetOf)
+        return ["any"] if self.fact.kind.any and "any" in self.texts else []
+
+    @property
+    def _bits(self) -> dict[str, int]:
+        return {text: 1 << place for place, text in enumerate(self.texts)}
+
+    def _layouts(self, wanted: Collection[str]) -> Iterator[dict[str, int]]:
+        """Yield bits for elements, so many as a mask has; for all there are if they are few, as that serves others."""
+        if len(self.texts) <= _BITS:
+            yield self._bits
+            return
+        there = [text for text in self.texts if text in wanted]
+        for start in range(0, len(there), _BITS):
+            yield {text: 1 << place for place, text in enumerate(there[start : start + _BITS])}
+
+    def _holding(self, elements: Sequence[str]) -> Flags:
+        """Return where a set has one of these elements."""
+        if not elements:
+            return np.zeros(len(self.there), np.bool_)
+        bits = self._bits if len(self.texts) <= _BITS else dict.fromkeys(elements, 1)
+        flags: Flags = (self._mask(bits) & np.uint64(_union(bits[text] for text in elements))) != 0
+        return flags
+
+    def _mask(self, bits: Mapping[str, int]) -> Masks:
+        """Return for each set the union of the bits of its elements."""
+        key = tuple(bits.items())
+        if key not in self._masks:
+            table = np.zeros(len(self.texts) + 1, np.uint64)
+            for place, text in enumerate(self.texts):
+                table[place] = bits.get(text, 0)
+            self._masks[key] = _united(table[self.places], self.sizes)
+        return self._masks[key]
+
+    @property
+    def _there(self) -> pl.Series:
+        return self._in_rows(self.there).fill_null(False)
+
+    def _in_rows(self, values: Any) -> pl.Series:
+        series = pl.Series(values)
+        return series if self.index is None else series.gather(self.index)
+
+    def _known(self, flags: Flags) -> pl.Series:
+        there, values = self._there, self._in_rows(flags)
+        return values if there.all() else values.set(~there, None)
+
+
+def _fitting_bits(bits: Mapping[str, int], fitting: Callable[[str], Iterable[str]], word: str) -> int:
+    return _union(bits[text] for text in fitting(word) if text in bits)
+
+
+def _union(bits: Iterable[int]) -> int:
+    return reduce(or_, bits, 0)
+
+
+def _united(of_elements: Masks, sizes: Places) -> Masks:
+    """Return for each set the union of what is so of its elements, which come one after the other."""
+    united = np.zeros(len(sizes), of_elements.dtype)
+    filled = sizes > 0
+    if len(of_elements):
+        united[filled] = np.bitwise_or.reduceat(of_elements, (np.cumsum(sizes) - sizes)[filled])
+    return united
+
+
+def sets_of(fact: Fact, given: pl.Series) -> Sets:
+    """Return the sets of a fact, read from a column of lists of text."""
+    kind = fact.kind
+    assert isinstance(kind, SetOf)
+    lists = given if isinstance(given.dtype, pl.List) else given.cast(pl.List(pl.String))
+    there = lists.is_not_null()
+    sizes = lists.list.len().fill_null(0).cast(pl.Int64).to_numpy()
+    texts, places = _elements(kind, lists.explode(empty_as_null=False, keep_nulls=False))
+    sets = Sets(fact, texts, places, sizes, there.to_numpy())
+    bad = _united(places == len(texts), sizes)
+    if sets._any:
+        bad |= sets._holding(["any"]) & (sizes > 1)
+    if not bad.any():
+        return sets
+    wrong = pl.Series(bad)
+    return attrs.evolve(sets_of(fact, lists.set(wrong, None)), bad=wrong, given=lists)
+
+
+def _elements(kind: SetOf, elements: pl.Series) -> tuple[tuple[str, ...], Places]:
+    """Return the texts of elements, and of each the place of its own; the number after those is for what is no fit."""
+    also = ("any",) if kind.any else ()
+    if isinstance(kind.of, Enum):
+        texts = (*also, *kind.of.values)
+    else:
+        there = elements.cast(pl.String).unique().drop_nulls().to_list()
+        texts = tuple(text for text in there if text in also or _fits(kind.of, text))
+    if elements.dtype == pl.Null:
+        return texts, np.full(len(elements), len(texts))
+    return texts, elements.cast(pl.Enum(texts), strict=False).to_physical().cast(pl.UInt32).fill_null(
+        len(texts)
+    ).to_numpy()

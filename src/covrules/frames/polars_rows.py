@@ -1,0 +1,314 @@
+"""The facts of the rows of a Polars frame: their own, their plans', what the ruleset fixes, and what follows."""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, Final
+
+import attrs
+import polars as pl
+
+from covrules.conditions import Ref
+from covrules.declaring import Fact
+from covrules.derived import diagnosis_valid, specificity
+from covrules.errors import FactError, Problem
+from covrules.frames.columns import PLAN, PLAN_TWICE, Fault, fault, plan_columns, unusable
+from covrules.frames.polars_columns import (
+    Column,
+    Sets,
+    Vocabulary,
+    as_raw,
+    column_of,
+    holds,
+    place_of,
+    raw,
+    sets_of,
+    type_of,
+    wrongs,
+)
+from covrules.frames.program import SetTest
+from covrules.kinds import UNLIMITED, Enum, SetOf
+from covrules.lowering import Member, Size
+from covrules.meeting import contradiction, in_force
+from covrules.rulesets import Ruleset
+
+
+@attrs.frozen(eq=False)
+class Plans:
+    """The facts of plans, read once a plan: by their paths, and in the order of the ids."""
+
+    ids: pl.Series
+    given: pl.DataFrame
+    facts: Mapping[str, Column | Sets]
+    wrong: tuple[tuple[Problem, pl.Series], ...]
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame, ruleset: Ruleset) -> "Plans":
+        """Return the plans in a frame.
+
+        Raises FactError where two have one id or one has none, and for columns of other facts than those of plans.
+        """
+        paths = plan_columns({name: holds(dtype) for name, dtype in frame.schema.items()}, ruleset)
+        ids = frame[PLAN].cast(pl.String)
+        twice = ids.is_duplicated() | ids.is_null()
+        if twice.any():
+            raise unusable([fault(PLAN_TWICE, twice.arg_true().to_list(), of_plans=True)])
+        facts = {path: read(ruleset.vocabulary[path], frame[path]) for path in paths}
+        return cls(ids, frame, facts, tuple(each for column in facts.values() for each in wrongs(column)))
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What cannot be used of the plans."""
+        return [fault(problem, rows.arg_true().to_list(), of_plans=True) for problem, rows in self.wrong]
+
+    def places(self, ids: pl.Series) -> pl.Series:
+        """Return the place of each plan by its id, null where there is none such."""
+        return ids.cast(pl.String).cast(pl.Enum(self.ids), strict=False).to_physical().cast(pl.UInt32)
+
+
+def read(fact: Fact, given: pl.Series) -> Column | Sets:
+    """Return the values of a fact, read from a column."""
+    return sets_of(fact, given) if isinstance(fact.kind, SetOf) else column_of(fact, given)
+
+
+class Rows:
+    """The facts of some rows: their own, those of their plans, what the ruleset fixes, and what follows from these."""
+
+    def __init__(self, ruleset: Ruleset, frame: pl.DataFrame, plans: Plans | None, as_of: dt.date | None) -> None:
+        self.ruleset = ruleset
+        self.frame = frame
+        self.plans = plans
+        self.as_of = as_of
+        self.facts: dict[str, Column | Sets] = {}
+        self.wrong: list[tuple[Problem, pl.Series]] = []
+        self.words: dict[str, Vocabulary] = {}
+
+    def read(self, columns: Iterable[str], facts: Iterable[Fact]) -> None:
+        """Read what columns of the frame give, then all facts; what others are derived from comes before them."""
+        for path in columns:
+            self.facts[path] = read(self.ruleset.vocabulary[path], self.frame[path])
+            self.wrong += wrongs(self.facts[path])
+        if self.ruleset.dated:
+            self.wrong += self.out_of_force()
+        for fact in facts:
+            self.take_from_plan(fact)
+            if fact.path in self.ruleset.fixed:
+                self.fix(fact)
+            if fact.derived_from:
+                self.derive(fact)
+
+    def take_from_plan(self, fact: Fact) -> None:
+        """Take a fact from the plan of each row, if the plans have it."""
+        if self.plans is not None and fact.path in self.plans.facts:
+            self.facts[fact.path] = self.plans.facts[fact.path].take(self.plan)
+
+    @cached_property
+    def plan(self) -> pl.Series:
+        """The place of each row's plan."""
+        assert self.plans is not None
+        return self.plans.places(self.frame[PLAN])
+
+    # --- what the ruleset fixes -----------------------------------------------------------------------------
+
+    @cached_property
+    def days(self) -> pl.Series:
+        """The day on which each row is evaluated."""
+        given = self.facts.get("visit.date")
+        days = self.nulls(pl.Date) if given is None else given.values  # type: ignore[union-attr]
+        return days if self.as_of is None else days.fill_null(self.as_of)
+
+    @cached_property
+    def edition(self) -> pl.Series:
+        """The number of the stretch of days, in each of which the same is fixed, that each row lies in."""
+        edition = pl.zeros(len(self.frame), dtype=pl.UInt32, eager=True)
+        for turn in self.ruleset.turns:
+            edition += (self.days >= turn).fill_null(False).cast(pl.UInt32)
+        return edition
+
+    def out_of_force(self) -> Iterator[tuple[Problem, pl.Series]]:
+        """Yield in which rows the ruleset is not in force on the day, or needs one and has none."""
+        given = self.facts.get("visit.date")
+        missing = self.nulls(pl.Date).is_null() if given is None else given.values.is_null()  # type: ignore[union-attr]
+        for day in self.days.unique().to_list():
+            for path, where in (("as_of", missing), ("visit.date", ~missing)):
+                rows = where & (self.days.is_null() if day is None else self.days == day).fill_null(False)
+                if given is not None and given.bad is not None:
+                    rows &= ~given.bad
+                if rows.any():
+                    try:
+                        in_force(self.ruleset, day, path)
+                    except FactError as error:
+                        yield error.problems[0], rows
+
+    def fix(self, fact: Fact) -> None:
+        """Take what is fixed of a fact where something is, and note where something else is given."""
+        editions = [self.ruleset.fixed_on(day).get(fact.path) for day in (None, *self.ruleset.turns)]
+        fixed = raw(fact, editions)
+        given = self.facts.get(fact.path)
+        if given is None:
+            self.facts[fact.path] = read(fact, fixed).take(self.edition)
+            return
+        theirs = self.given_of(fact).set(given.bad, None) if given.bad is not None else self.given_of(fact)
+        ours = fixed.gather(self.edition)
+        for place, value in enumerate(editions):
+            other = _differ(fact, theirs, ours) & (self.edition == place)
+            if other.any():
+                self.wrong.append((contradiction(self.ruleset, fact.path, value), other))
+        self.facts[fact.path] = read(fact, ours.zip_with(ours.is_not_null(), theirs))
+
+    def given_of(self, fact: Fact) -> pl.Series:
+        """Return what is given of a fact, as a column like those of what is fixed."""
+        from_plan = self.plans is not None and fact.path in self.plans.facts
+        given = self.plans.given[fact.path].gather(self.plan) if from_plan else self.frame[fact.path]  # type: ignore[union-attr]
+        return as_raw(fact, given)
+
+    # --- what follows ---------------------------------------------------------------------------------------
+
+    def derive(self, fact: Fact) -> None:
+        """Work a fact out where it is not given."""
+        given = self.facts.get(fact.path)
+        derived = _DERIVE.get(fact.path, Rows.days_between)(self, fact)
+        values = derived if given is None else given.values.zip_with(given.values.is_not_null(), derived)  # type: ignore[union-attr]
+        self.facts[fact.path] = Column(fact, values)
+
+    def sources(self, fact: Fact) -> dict[str, pl.Series]:
+        """Return the values of what a fact is derived from, in that order."""
+        vocabulary = self.ruleset.vocabulary
+        return {
+            path: self.facts[path].values if path in self.facts else self.nulls(type_of(vocabulary[path].kind))  # type: ignore[union-attr]
+            for path in fact.derived_from
+        }
+
+    def units(self, fact: Fact) -> pl.Series:
+        """Return how many units so many minutes are."""
+        minutes, unit, rounding = self.sources(fact).values()
+        kind = self.ruleset.vocabulary["plan.unit_rounding"].kind
+        assert isinstance(kind, Enum)
+        table = pl.DataFrame([minutes.alias("minutes"), unit.alias("unit"), rounding.alias("rounding")])
+        done, unit_, how = pl.col("minutes").cast(pl.Int64), pl.col("unit").cast(pl.Int64), pl.col("rounding")
+        whole = done // unit_
+        halves = (2 * done + unit_ - 1) // (2 * unit_)
+        known = (
+            pl.when((how == place_of("whole", kind)) | (how.is_null() & (whole == halves)))
+            .then(whole)
+            .when(how.is_not_null())
+            .then(halves)
+        )
+        never_ending = done == int(UNLIMITED)
+        units = pl.when(done == 0).then(0).when(never_ending).then(done).otherwise(known)
+        return table.select(units.alias("units")).to_series()
+
+    def days_between(self, fact: Fact) -> pl.Series:
+        """Return the days from the second date to the first."""
+        later, earlier = self.sources(fact).values()
+        return (later.to_physical() - earlier.to_physical()).cast(pl.Int64)
+
+    def prescription_age(self, fact: Fact) -> pl.Series:
+        """Return the days from the first date to the second."""
+        return -self.days_between(fact)
+
+    def specificity(self, fact: Fact) -> pl.Series:
+        """Return how closely each diagnosis names a site."""
+        assert isinstance(fact.kind, Enum)
+        kind = fact.kind
+        return self.vocabulary(fact.derived_from[0]).look_up(
+            lambda code: place_of(specificity(code) or "", kind), pl.UInt32
+        )
+
+    def diagnosis_valid(self, fact: Fact) -> pl.Series:
+        """Return whether each diagnosis is valid on its day."""
+        codes, days = self.sources(fact).values()
+        vocabulary = self.vocabulary(fact.derived_from[0])
+        valid = vocabulary.look_up(lambda code: diagnosis_valid(code, None), pl.Boolean)
+        dated = [code for code in vocabulary.texts if diagnosis_valid(code, None) is None]
+        if not dated:
+            return valid
+        on = pl.DataFrame([codes.alias("code"), days.cast(pl.Date).alias("day")])
+        pairs = on.filter(pl.col("code").is_in(dated) & pl.col("day").is_not_null()).unique()
+        known = [diagnosis_valid(code, day) for code, day in pairs.iter_rows()]
+        found = on.join(
+            pairs.with_columns(valid=pl.Series(known, dtype=pl.Boolean)),
+            on=["code", "day"],
+            how="left",
+            maintain_order="left",
+        )
+        return found["valid"].zip_with(found["valid"].is_not_null(), valid)
+
+    def within_prescribed_sites(self, fact: Fact) -> pl.Series:
+        """Return whether what is treated lies within what is prescribed."""
+        treated, prescribed = (self.facts.get(path) for path in fact.derived_from)
+        within = self.nulls(pl.Boolean)
+        if isinstance(treated, Sets) and isinstance(prescribed, Sets):
+            within = treated.lie_within(prescribed)
+        for certain in (
+            treated.is_empty() if isinstance(treated, Sets) else None,
+            prescribed.has("whole-body") if isinstance(prescribed, Sets) else None,
+        ):
+            within = within if certain is None else within.set(certain.fill_null(False), True)
+        return within
+
+    # --- sets -----------------------------------------------------------------------------------------------
+
+    def test(self, test: SetTest) -> pl.Series:
+        """Return where a test of a set holds, where it does not, and null where that is unknown."""
+        if isinstance(test, Size):
+            sets = self.facts.get(test.collection.path)
+            if not isinstance(sets, Sets):
+                return self.nulls(pl.Boolean)
+            return sets.is_any() if test.is_ == "any" else sets.is_empty()
+        element: Any = test.element if isinstance(test, Member) else test.code
+        collection: Any = test.collection if isinstance(test, Member) else test.prefixes
+        fitting = _itself if isinstance(test, Member) else _beginnings
+        if not isinstance(collection, Ref):
+            if element.path not in self.facts:
+                return self.nulls(pl.Boolean)
+            return self.vocabulary(element.path).look_up(
+                lambda word: any(each in collection for each in fitting(word)), pl.Boolean
+            )
+        sets = self.facts.get(collection.path)
+        if not isinstance(sets, Sets):
+            return self.nulls(pl.Boolean)
+        if not isinstance(element, Ref):
+            return sets.has(element)
+        if element.path not in self.facts:
+            return self.nulls(pl.Boolean)
+        return sets.meets(self.vocabulary(element.path), fitting)
+
+    def vocabulary(self, path: str) -> Vocabulary:
+        """Return the words of a fact and where they are."""
+        if path not in self.words:
+            values = self.facts[path].values if path in self.facts else self.nulls(pl.String)  # type: ignore[union-attr]
+            kind = self.ruleset.vocabulary[path].kind
+            is_enum = isinstance(kind, Enum)
+            self.words[path] = Vocabulary(kind.values, values) if is_enum else Vocabulary.of(values)  # type: ignore[attr-defined]
+        return self.words[path]
+
+    def nulls(self, dtype: Any) -> pl.Series:
+        """Return a column in which nothing is known."""
+        return pl.Series([None], dtype=dtype).new_from_index(0, len(self.frame))
+
+
+_DERIVE: Final[Mapping[str, Callable[[Rows, Fact], pl.Series]]] = {
+    "plan.units_in_longest_visit": Rows.units,
+    "prescription.age_days": Rows.prescription_age,
+    "prescription.diagnosis_valid": Rows.diagnosis_valid,
+    "prescription.specificity": Rows.specificity,
+    "visit.units": Rows.units,
+    "visit.within_prescribed_sites": Rows.within_prescribed_sites,
+}
+"""How facts are derived; all others are the days between two dates."""
+
+
+def _itself(word: str) -> tuple[str, ...]:
+    return (word,)
+
+
+def _beginnings(code: str) -> tuple[str, ...]:
+    return tuple(code[:end] for end in range(1, len(code) + 1))
+
+
+def _differ(fact: Fact, one: pl.Series, other: pl.Series) -> pl.Series:
+    """Return where two columns both have a value, and not the same."""
+    if isinstance(fact.kind, SetOf):
+        one, other = (each.list.unique().list.sort().list.join("|") for each in (one, other))
+    return (one != other).fill_null(False)

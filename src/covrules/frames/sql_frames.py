@@ -1,0 +1,311 @@
+"""Frames that work lazily in SQL: DuckDB's relations and Spark's frames. Nothing runs before the user asks for it."""
+
+import datetime as dt
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+import attrs
+import narwhals as nw
+
+from covrules.frames.columns import PLAN_TWICE, Holds, fact_columns, plan_columns
+from covrules.frames.program import PROBLEMS, REASONS, added_columns, facts_read, layers_of, set_tests
+from covrules.frames.sql import Dialect, DuckDb, Spark, Sql, derived, test_of_set
+from covrules.frames.sql_facts import Given, Wrong, contradictions, day_of, fixed, given, out_of_force
+from covrules.kinds import describe
+from covrules.rule import Stage
+from covrules.rulesets import Ruleset
+from covrules.truth import with_sources
+
+Named = Mapping[str, str]
+"""Expressions by the names of the columns they become."""
+
+_OURS: Final = "covrules "
+"""How the columns begin that are worked out on the way."""
+_PLAN_PROBLEMS: Final = "problems of the plan"
+_SEE_ALL: Final = '\n    errors="collect" sets such rows aside and says what is wrong with each'
+
+
+_DUCKDB: Final = DuckDb()
+_SPARK: Final = Spark()
+
+
+class Lazy(ABC):
+    """A frame that is worked out when it is asked for."""
+
+    dialect: ClassVar[Dialect]
+
+    @property
+    @abstractmethod
+    def columns(self) -> dict[str, Holds]:
+        """What each column holds."""
+
+    @abstractmethod
+    def select(self, columns: Named, keep: Iterable[str]) -> "Lazy":
+        """Return these columns, after those that are kept as they are."""
+
+    @abstractmethod
+    def where(self, condition: str) -> "Lazy":
+        """Return the rows of which a condition is true."""
+
+    @abstractmethod
+    def joined(self, other: "Lazy", on: str) -> "Lazy":
+        """Return the rows, each with the columns of the row of another frame that has the same in one column."""
+
+    @property
+    @abstractmethod
+    def native(self) -> Any:
+        """The frame as its engine has it."""
+
+
+@attrs.frozen
+class Relation(Lazy):
+    """A relation of DuckDB."""
+
+    native: Any
+    dialect = _DUCKDB
+
+    @property
+    def columns(self) -> dict[str, Holds]:
+        return {name: _held(str(type_)) for name, type_ in zip(self.native.columns, self.native.types, strict=True)}
+
+    def select(self, columns: Named, keep: Iterable[str]) -> "Relation":
+        name = self.dialect.name
+        said = [*map(name, keep), *[f"{expression} AS {name(column)}" for column, expression in columns.items()]]
+        return Relation(self.native.project(", ".join(said)))
+
+    def where(self, condition: str) -> "Relation":
+        return Relation(self.native.filter(condition))
+
+    def joined(self, other: Lazy, on: str) -> "Relation":
+        left, right = self.native.set_alias("covrules_rows"), other.native.set_alias("covrules_plans")
+        name = self.dialect.name(on)
+        joined = left.join(right, f"covrules_rows.{name} = covrules_plans.{name}", how="left")
+        theirs = ", ".join(f"covrules_plans.{self.dialect.name(column)}" for column in other.columns if column != on)
+        return Relation(joined.project(f"covrules_rows.*, {theirs}"))
+
+
+@attrs.frozen
+class SparkFrame(Lazy):
+    """A frame of Spark."""
+
+    native: Any
+    dialect = _SPARK
+
+    @property
+    def columns(self) -> dict[str, Holds]:
+        return {field.name: _held(field.dataType.simpleString()) for field in self.native.schema.fields}
+
+    def select(self, columns: Named, keep: Iterable[str]) -> "SparkFrame":
+        name = self.dialect.name
+        said = [*map(name, keep), *[f"{expression} AS {name(column)}" for column, expression in columns.items()]]
+        return SparkFrame(self.native.selectExpr(*said))
+
+    def where(self, condition: str) -> "SparkFrame":
+        return SparkFrame(self.native.where(condition))
+
+    def joined(self, other: Lazy, on: str) -> "SparkFrame":
+        key = f"{_OURS}key"
+        theirs = other.select({key: self.dialect.name(on)}, [column for column in other.columns if column != on])
+        condition = self.native[self.dialect.name(on)] == theirs.native[self.dialect.name(key)]
+        return SparkFrame(self.native.join(theirs.native, condition, "left").drop(key))
+
+
+_HELD: Final[tuple[tuple[str, Holds], ...]] = (
+    (r"boolean", "bool"),
+    (r"(u?(tiny|small|big|huge)?int(eger)?|byte|short|long)", "number"),
+    (r"(float|double|real|decimal.*)", "decimal"),
+    (r"date", "date"),
+    (r"timestamp(_ntz|_s|_ms|_ns|_us)?", "moment"),
+    (r"(varchar|string|enum\(.*\)|char.*)", "text"),
+    (r"((varchar|enum\(.*\))\[\d*\]|array<string>)", "texts"),
+    (r"(\"null\"|void|null)(\[\])?", "nothing"),
+)
+
+
+def _held(type_: str) -> Holds:
+    """Return what a column of a type holds, by the name of the type."""
+    return next((holds for pattern, holds in _HELD if re.fullmatch(pattern, type_, re.IGNORECASE | re.DOTALL)), "else")
+
+
+# --- a population -----------------------------------------------------------------------------------------------
+
+
+def evaluate(
+    frame: "nw.DataFrame[Any] | nw.LazyFrame[Any]",
+    plans: Any,
+    ruleset: Ruleset,
+    stage: Stage,
+    reasons: bool,
+    collect: bool,
+    as_of: dt.date | None,
+) -> Any:
+    """Return a frame with the verdict on every row; nothing is worked out before its engine is asked."""
+    kind: Callable[[Any], Lazy] = Relation if frame.implementation.is_duckdb() else SparkFrame
+    native = frame.to_native()
+    if plans is not None and type(plans) is not type(native):
+        raise TypeError(
+            f"the plans must be a frame of {frame.implementation.value}, as the rows are, and got {describe(plans)}"
+        )
+    rows = kind(native)
+    asked = _Asked(ruleset, stage, as_of, reasons, collect, rows.dialect)
+    return asked.decided(rows, None if plans is None else kind(plans)).native
+
+
+@attrs.frozen
+class _Asked:
+    """What is asked of frames."""
+
+    ruleset: Ruleset
+    stage: Stage
+    as_of: dt.date | None
+    reasons: bool
+    collect: bool
+    dialect: Dialect
+
+    def decided(self, rows: Lazy, plans: Lazy | None) -> Lazy:
+        """Return the rows with the verdict beside them."""
+        own = [*rows.columns]
+        added = added_columns(self.ruleset, self.reasons, self.collect)
+        facts = fact_columns(rows.columns, self.ruleset, added, None if plans is None else plans.columns)
+        read = self.read(rows.columns, facts)
+        known = {path: each.value for path, each in read.items()}
+        wrong = [each for column in read.values() for each in column.wrong]
+        ours: list[str] = []
+        if plans is not None:
+            checked, of_plans, ours = self.plans(plans)
+            rows = rows.joined(checked, "plan.id")
+            known |= {path: self.dialect.name(_OURS + path) for path in of_plans}
+        fixed_, contradicting = self.fixed(known)
+        rows, ours = self.checked(rows, [*wrong, *contradicting], own, ours)
+        known, columns = self.settled(known, fixed_, read)
+        rows, ours = self.grown(rows, columns, own, ours)
+        for layer in self.steps(known):
+            rows, ours = self.grown(rows, layer, own, ours)
+        return rows.select(self.results(added), own)
+
+    def grown(self, rows: Lazy, columns: Named, own: Sequence[str], ours: Sequence[str]) -> tuple[Lazy, list[str]]:
+        """Return rows with columns of ours added to those there are, and the names of ours."""
+        named = {_OURS + name: expression for name, expression in columns.items()}
+        return (rows.select(named, [*own, *ours]) if named else rows), [*ours, *named]
+
+    # --- facts ----------------------------------------------------------------------------------------------
+
+    def read(self, columns: Mapping[str, Holds], facts: Iterable[str]) -> dict[str, Given]:
+        d, vocabulary = self.dialect, self.ruleset.vocabulary
+        return {path: given(d, vocabulary[path], d.name(path), columns[path]) for path in facts}
+
+    def plans(self, plans: Lazy) -> tuple[Lazy, tuple[str, ...], list[str]]:
+        """Return the plans, checked and read, with the facts there are of them and the names of our columns."""
+        facts = plan_columns(plans.columns, self.ruleset)
+        key = self.dialect.name("plan.id")
+        read = self.read(plans.columns, facts)
+        twice = plans.select({f"{_OURS}same": f"count(*) OVER (PARTITION BY {key})"}, plans.columns)
+        same = self.dialect.name(f"{_OURS}same")
+        error = self.dialect.error(str(PLAN_TWICE))
+        single = twice.where(f"CASE WHEN {same} > 1 OR {key} IS NULL THEN {error} ELSE TRUE END")
+        wrong = [each for column in read.values() for each in column.wrong]
+        checked, ours = self.checked(single, wrong, plans.columns, [])
+        values = {path: self.clean(each) for path, each in read.items()}
+        grown, ours = self.grown(checked, values, [*plans.columns], ours)
+        if self.collect and ours[0] == _OURS + PROBLEMS:
+            of_plans = {_OURS + _PLAN_PROBLEMS: self.dialect.name(ours[0])}
+            return grown.select(of_plans, ["plan.id", *ours[1:]]), facts, [*ours[1:], *of_plans]
+        return grown.select({}, ["plan.id", *ours]), facts, ours
+
+    def checked(
+        self, rows: Lazy, wrong: Sequence[Wrong], own: Iterable[str], ours: Sequence[str]
+    ) -> tuple[Lazy, list[str]]:
+        """Return rows that end with an error where something is wrong with one, or say in a column what is."""
+        d = self.dialect
+        if not self.collect:
+            if not wrong:
+                return rows, [*ours]
+            cases = " ".join(f"WHEN {where} THEN {d.error(f'{problem}{_SEE_ALL}')}" for problem, where in wrong)
+            return rows.where(f"CASE {cases} ELSE TRUE END"), [*ours]
+        told = [f"CASE WHEN {where} THEN {d.text(str(problem))} END" for problem, where in wrong]
+        before = _OURS + _PLAN_PROBLEMS in ours
+        listed = d.known_of(told) if told else d.null_list()
+        any_ = " OR ".join(f"coalesce({where}, FALSE)" for _, where in wrong) or "FALSE"
+        said = f"CASE WHEN {any_} THEN {listed} END"
+        if before:
+            said = d.both_lists(d.name(_OURS + _PLAN_PROBLEMS), said)
+        return rows.select({_OURS + PROBLEMS: said}, [*own, *ours]), [_OURS + PROBLEMS, *ours]
+
+    def clean(self, column: Given) -> str:
+        """Return the value of a column where it can be used."""
+        if not self.collect or not column.wrong:
+            return column.value
+        wrong = " OR ".join(f"coalesce({where}, FALSE)" for _, where in column.wrong)
+        return f"CASE WHEN NOT ({wrong}) THEN {column.value} END"
+
+    def fixed(self, known: Named) -> tuple[dict[str, str], list[Wrong]]:
+        """Return what the ruleset fixes, and where that contradicts what is known, or it is not in force."""
+        day = day_of(known, self.as_of)
+        wrong = [*out_of_force(self.ruleset, known, self.as_of)] if self.ruleset.dated else []
+        fixed_ = {}
+        for path in self.ruleset.fixed:
+            fact = self.ruleset.vocabulary[path]
+            fixed_[path] = fixed(self.dialect, self.ruleset, fact, day)
+            if path in known:
+                wrong += contradictions(self.dialect, self.ruleset, fact, known[path], day)
+        return fixed_, wrong
+
+    def settled(self, known: Named, fixed_: Named, read: Mapping[str, Given]) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the expressions of the facts there are, and the columns that some of them are to become."""
+        columns: dict[str, str] = {}
+        settled: dict[str, str] = {}
+        wanted = {fact.path for fact in with_sources(facts_read(self.ruleset, self.stage), self.ruleset.vocabulary)}
+        for path in self.ruleset.vocabulary:
+            if path not in wanted or not (path in known or path in fixed_):
+                continue
+            value = self.clean(read[path]) if path in read else known.get(path)
+            if path in fixed_:
+                value = fixed_[path] if value is None else f"coalesce({fixed_[path]}, {value})"
+            assert value is not None
+            constant = path in fixed_ and path not in known and not self.ruleset.turns
+            from_plan = path in known and path not in read and path not in fixed_
+            settled[path] = value if constant or from_plan else self.dialect.name(_OURS + path)
+            if not (constant or from_plan):
+                columns[path] = value
+        return settled, columns
+
+    # --- the rules ------------------------------------------------------------------------------------------
+
+    def steps(self, known: dict[str, str]) -> Iterator[Named]:
+        """Yield the columns to add, one after the other: derived facts, tests of sets, the layers of the rules."""
+        facts = with_sources(facts_read(self.ruleset, self.stage), self.ruleset.vocabulary)
+        tests = {test: f"set {number}" for number, test in enumerate(set_tests(self.ruleset, self.stage))}
+        say = Sql(self.dialect, self.ruleset, known, tests, _OURS)
+        grown = {}
+        for fact in facts:
+            if fact.derived_from:
+                worked_out = derived(say, fact)
+                grown[fact.path] = f"coalesce({known[fact.path]}, {worked_out})" if fact.path in known else worked_out
+        # What is given of a derived fact has a column of its own already.
+        named = {f"{path} derived": expression for path, expression in grown.items()}
+        yield named
+        known |= {path: self.dialect.name(f"{_OURS}{path} derived") for path in grown}
+        yield {name: test_of_set(say, test) for test, name in tests.items()}
+        yield from layers_of(self.ruleset, self.stage, say)
+
+    def results(self, added: Iterable[str]) -> dict[str, str]:
+        """Return the columns of the verdict; where a row cannot be used they are empty."""
+        name = self.dialect.name
+        results = {}
+        for column in added:
+            value = self.why() if column == REASONS else name(_OURS + column)
+            aside = self.collect and column != PROBLEMS
+            results[column] = f"CASE WHEN {name(_OURS + PROBLEMS)} IS NULL THEN {value} END" if aside else value
+        return results
+
+    def why(self) -> str:
+        """Return the list of the ids of the rules that are unmet or capped."""
+        name = self.dialect.name
+        failing = [
+            f"CASE WHEN NOT {name(f'{_OURS}s{place}')} THEN {self.dialect.text(rule.id)} END"
+            for place, rule in enumerate(self.ruleset.rules)
+            if rule.decides and not rule.starts_after(self.stage)
+        ]
+        return self.dialect.known_of(failing)
