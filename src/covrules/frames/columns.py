@@ -11,12 +11,16 @@ from covrules.errors import MAX_PROBLEMS, FactError, Problem, nearest, printable
 from covrules.facts import FACTS, GROUPS, OWN
 from covrules.rulesets import Ruleset
 
-Holds = Literal["bool", "number", "decimal", "text", "date", "moment", "texts", "nothing", "else"]
-"""What a column holds, as all engines have it: `moment` is a date with a time, `texts` are lists of text."""
+Holds = Literal["bool", "number", "decimal", "text", "date", "moment", "texts", "cells", "nothing", "else"]
+"""What a column holds, as all engines have it.
+
+A `moment` is a date with a time, `texts` are lists of text, and `cells` are text that is read as the type of its fact.
+"""
 
 _WORDS: Final[Mapping[Holds, str]] = {
     "bool": "true and false", "number": "whole numbers", "decimal": "decimal numbers", "text": "text", "date": "dates",
-    "moment": "dates with a time", "texts": "lists of text", "nothing": "nothing", "else": "something else",
+    "moment": "dates with a time", "texts": "lists of text", "cells": "cells", "nothing": "nothing",
+    "else": "something else",
 }  # fmt: skip
 _TEXTUAL: Final = frozenset[Holds]({"text"})
 _TAKES: Final[Mapping[str, frozenset[Holds]]] = {
@@ -97,7 +101,7 @@ def fact_columns(
             problems.append(_taken(name))
         elif fact is None:
             problems += [] if (wrong := _stranger(name, ruleset)) is None else [wrong]
-        elif holds not in _TAKES[fact.kind.family] and holds != "nothing":
+        elif holds not in (*_TAKES[fact.kind.family], "cells", "nothing"):
             expected = f"a column of {_expected(fact)}, null where unknown"
             problems.append(Problem(path=name, message=f"found a column of {_WORDS[holds]}", expected=expected))
         elif of_plans is not None and name in of_plans and name != PLAN:

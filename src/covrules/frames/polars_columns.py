@@ -24,6 +24,9 @@ Flags = np.ndarray[Any, np.dtype[np.bool_]]
 Masks = np.ndarray[Any, np.dtype[np.uint64]]
 Places = np.ndarray[Any, np.dtype[Any]]
 
+EMPTY_SET: Final = "|"
+"""How a cell of a CSV file says that a set has no elements; one that is empty says that it is not known."""
+
 _BITS: Final = 64
 
 
@@ -85,8 +88,10 @@ def raw(fact: Fact, values: Sequence[Any]) -> pl.Series:
     return pl.Series(values, dtype=pl.Boolean if fact.kind.family == "bool" else pl.String)
 
 
-def as_raw(fact: Fact, given: pl.Series) -> pl.Series:
+def as_raw(fact: Fact, given: pl.Series, cells: bool) -> pl.Series:
     """Return the values of a column, without those that cannot be used, as a column that `raw` makes."""
+    if cells and given.dtype == pl.String:
+        return _typed(fact, given)
     if isinstance(fact.kind, SetOf):
         return given.cast(pl.List(pl.String))
     if isinstance(fact.kind, Enum):
@@ -105,6 +110,7 @@ class Column:
     values: pl.Series
     bad: pl.Series | None = None
     given: pl.Series | None = None
+    cells: bool = False
 
     def take(self, index: pl.Series) -> "Column":
         """Return the values by the places of rows."""
@@ -115,7 +121,8 @@ def wrongs(column: "Column | Sets") -> Iterator[tuple[Problem, pl.Series]]:
     """Yield what is wrong with values that cannot be used, and in which rows."""
     if column.bad is None or column.given is None:
         return
-    kinds = [_unfit(column.fact.kind, value) for value in column.given.filter(column.bad).to_list()]
+    unfit = _unfit_cell if column.cells else _unfit
+    kinds = [unfit(column.fact.kind, value) for value in column.given.filter(column.bad).to_list()]
     found = pl.Series([each.found for each in kinds], dtype=pl.String)
     places = column.bad.arg_true()
     for each in {each.found: each for each in kinds}.values():
@@ -137,6 +144,42 @@ def _unfit(kind: Kind, value: Any) -> Unfit:
     except Unfit as wrong:
         return wrong
     return Unfit("a date that is not in the calendar" if kind.family == "date" else "a number that is too large")
+
+
+def _unfit_cell(kind: Kind, cell: str) -> Unfit:
+    try:
+        _of_cell(kind, cell)
+    except Unfit as wrong:
+        return wrong
+    raise AssertionError("a cell that was not read can be read")
+
+
+def _of_cell(kind: Kind, cell: str) -> Any:
+    """Return what a cell of a CSV file says, which has the elements of a set with `|` between them; raises Unfit."""
+    if not isinstance(kind, SetOf) or (kind.any and cell == "any"):
+        return kind.read(cell)
+    return kind.read([] if cell == EMPTY_SET else cell.split("|"))
+
+
+def cells_of(fact: Fact, cells: pl.Series) -> "Column | Sets":
+    """Return the values of a fact, read from a column of text as a CSV file has it."""
+    values = _typed(fact, cells)
+    read = sets_of(fact, values) if isinstance(fact.kind, SetOf) else column_of(fact, values)
+    bad = cells.is_not_null() & values.is_null()
+    return attrs.evolve(read, bad=bad, given=cells, cells=True) if bad.any() else read
+
+
+def _typed(fact: Fact, cells: pl.Series) -> pl.Series:
+    """Return what cells say as a column that `raw` makes, each different cell read once; null where one is no fit."""
+
+    def value(cell: str) -> Any:
+        try:
+            return _of_cell(fact.kind, cell)
+        except Unfit:
+            return None
+
+    vocabulary = Vocabulary.of(cells)
+    return raw(fact, [*map(value, vocabulary.texts)]).gather(vocabulary.places)
 
 
 def column_of(fact: Fact, given: pl.Series) -> Column:
@@ -275,6 +318,7 @@ class Sets:
     index: pl.Series | None = None
     bad: pl.Series | None = None
     given: pl.Series | None = None
+    cells: bool = False
     _masks: dict[Any, Masks] = attrs.field(factory=dict, repr=False)
 
     def take(self, index: pl.Series) -> "Sets":

@@ -13,7 +13,7 @@ import polars as pl
 from covrules.conditions import Symbol
 from covrules.declaring import Fact
 from covrules.errors import Problem
-from covrules.frames.columns import Fault, fault, unusable
+from covrules.frames.columns import Fault, fault, joined, unusable
 from covrules.frames.polars_columns import Column, place_of, type_of
 from covrules.frames.polars_rows import Plans, Rows
 from covrules.frames.program import (
@@ -136,6 +136,7 @@ class Work:
 
     `columns` are the facts among the columns of the frame, `plans` the plans that `plan.id` names. With `collect`, rows
     that cannot be used are set aside: they have no verdict, and in the column `problems` what is wrong with them.
+    `cells` says that the columns are text as a CSV file has it.
     """
 
     ruleset: Ruleset
@@ -145,12 +146,21 @@ class Work:
     as_of: dt.date | None
     reasons: bool
     collect: bool
+    cells: bool = False
 
     def results(self, frame: pl.DataFrame, rows: pl.Series | None = None) -> pl.DataFrame:
         """Return the columns to add to a frame; `rows` are the numbers of its rows, if not from 0.
 
         Raises FactError of all that cannot be used, unless it is collected.
         """
+        result, faults = self.results_and_faults(frame, rows)
+        faults += self.plans.faults if self.plans is not None else []
+        if faults and not self.collect:
+            raise unusable(faults)
+        return result
+
+    def results_and_faults(self, frame: pl.DataFrame, rows: pl.Series | None) -> tuple[pl.DataFrame, list[Fault]]:
+        """Return the columns to add to a frame, and all that cannot be used of its rows."""
         numbers = pl.int_range(len(frame), eager=True) if rows is None else rows
         starts = [*range(0, len(frame), _AT_ONCE)] or [0]
 
@@ -162,15 +172,12 @@ class Work:
         else:
             with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
                 decided = [*pool.map(decide, starts)]
-        faults = [each for _, found in decided for each in found]
-        faults += self.plans.faults if self.plans is not None else []
-        if faults and not self.collect:
-            raise unusable(faults)
-        return pl.concat([result for result, _ in decided])
+        faults = joined(each for _, found in decided for each in found)
+        return pl.concat([result for result, _ in decided]), faults
 
     def decided(self, frame: pl.DataFrame, numbers: pl.Series) -> tuple[pl.DataFrame, list[Fault]]:
         """Return the columns to add to some rows, and what cannot be used of them."""
-        rows = Rows(self.ruleset, frame, self.plans, self.as_of)
+        rows = Rows(self.ruleset, frame, self.plans, self.as_of, self.cells)
         rows.read(self.columns, self.facts)
         table = pl.DataFrame([
             numbers.alias("row"),
@@ -182,15 +189,17 @@ class Work:
         added: list[Any] = [pl.col(name) for name in self.added if name in table.columns]
         added += [self.why(table)] if self.reasons else []
         result = table.select(added)
-        wrong = [(problem, where) for problem, where in rows.wrong]
+        wrong = rows.wrong
         if self.collect:
-            result = _set_aside(result, [*wrong, *self.of_their_plans(rows)])
+            wrong += self.of_their_plans(rows)
+            result = _set_aside(result, wrong)
         return result, [fault(problem, numbers.filter(where).to_list()) for problem, where in wrong]
 
     def of_their_plans(self, rows: Rows) -> list[tuple[Problem, pl.Series]]:
         """Return what is wrong with the plans of rows, and in which rows."""
         wrong = self.plans.wrong if self.plans is not None else ()
-        return [(problem, where.gather(rows.plan).fill_null(False)) for problem, where in wrong]
+        in_rows = ((problem, where.gather(rows.plan).fill_null(False)) for problem, where in wrong)
+        return [(problem, where) for problem, where in in_rows if where.any()]
 
     def why(self, table: pl.DataFrame) -> pl.Series:
         """Return in each row the ids of the rules that are unmet or capped, worked out once for each such list."""

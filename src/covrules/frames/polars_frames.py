@@ -1,17 +1,17 @@
 """Frames that Polars works on: its own, eager and lazy, and those of others that are in memory, such as pandas'."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import narwhals as nw
 import polars as pl
 
 from covrules.errors import FactError, Problem
-from covrules.frames.columns import fact_columns
+from covrules.frames.columns import Fault, fact_columns
 from covrules.frames.polars_columns import holds
 from covrules.frames.polars_engine import Work
-from covrules.frames.polars_rows import Plans
+from covrules.frames.polars_rows import Plans, held
 from covrules.frames.program import added_columns
 from covrules.rule import Stage
 from covrules.rulesets import Ruleset
@@ -33,10 +33,9 @@ def evaluate(
     given = in_polars(frame, [name for name in columns if name in ruleset.vocabulary])
     types = given.collect_schema()
     known = None if plans is None else Plans.of(collected(plans), ruleset)
-    held = {name: holds(types[name]) if name in types else "else" for name in columns}
-    facts = fact_columns(
-        held, ruleset, added_columns(ruleset, reasons, collect), None if known is None else known.given.columns
-    )
+    of_plans = None if known is None else known.given.columns
+    all_ = {name: holds(types[name]) if name in types else "else" for name in columns}
+    facts = fact_columns(all_, ruleset, added_columns(ruleset, reasons, collect), of_plans)
     work = Work(ruleset, stage, facts, known, as_of, reasons, collect)
     if isinstance(given, pl.LazyFrame):
         return _lazily(frame.to_native(), work)
@@ -49,6 +48,27 @@ def evaluate(
     assert isinstance(frame, nw.DataFrame)
     added = nw.from_arrow(results.to_arrow(), backend=frame.implementation)
     return nw.concat([frame, added], how="horizontal").to_native()
+
+
+def decider(
+    ruleset: Ruleset,
+    types: Mapping[str, Any],
+    plans: pl.DataFrame | None,
+    *,
+    stage: Stage,
+    as_of: dt.date | None,
+    as_text: bool = False,
+    plans_as_text: bool = False,
+) -> Callable[[pl.DataFrame, pl.Series | None], tuple[pl.DataFrame, list[Fault]]]:
+    """Return what decides batches of a long frame with columns of these types, rows that cannot be used set aside.
+
+    It takes a batch and the numbers of its rows, and returns the columns to add, `reasons` and `problems` among them,
+    and what cannot be used. Columns of text are read as a CSV file has them. Raises FactError for the columns.
+    """
+    known = None if plans is None else Plans.of(plans, ruleset, plans_as_text)
+    of_plans = None if known is None else known.given.columns
+    facts = fact_columns(held(types, as_text), ruleset, added_columns(ruleset, True, True), of_plans)
+    return Work(ruleset, stage, facts, known, as_of, True, True, as_text).results_and_faults
 
 
 def in_polars(frame: "nw.DataFrame[Any] | nw.LazyFrame[Any]", names: Sequence[str]) -> pl.DataFrame | pl.LazyFrame:

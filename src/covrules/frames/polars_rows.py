@@ -12,12 +12,13 @@ from covrules.conditions import Ref
 from covrules.declaring import Fact
 from covrules.derived import diagnosis_valid, specificity
 from covrules.errors import FactError, Problem
-from covrules.frames.columns import PLAN, PLAN_TWICE, Fault, fault, plan_columns, unusable
+from covrules.frames.columns import PLAN, PLAN_TWICE, Fault, Holds, fault, plan_columns, unusable
 from covrules.frames.polars_columns import (
     Column,
     Sets,
     Vocabulary,
     as_raw,
+    cells_of,
     column_of,
     holds,
     place_of,
@@ -41,20 +42,21 @@ class Plans:
     given: pl.DataFrame
     facts: Mapping[str, Column | Sets]
     wrong: tuple[tuple[Problem, pl.Series], ...]
+    cells: bool
 
     @classmethod
-    def of(cls, frame: pl.DataFrame, ruleset: Ruleset) -> "Plans":
-        """Return the plans in a frame.
+    def of(cls, frame: pl.DataFrame, ruleset: Ruleset, cells: bool = False) -> "Plans":
+        """Return the plans in a frame, which is of typed columns or of the cells of a CSV file.
 
         Raises FactError where two have one id or one has none, and for columns of other facts than those of plans.
         """
-        paths = plan_columns({name: holds(dtype) for name, dtype in frame.schema.items()}, ruleset)
+        paths = plan_columns(held(frame.schema, cells), ruleset)
         ids = frame[PLAN].cast(pl.String)
         twice = ids.is_duplicated() | ids.is_null()
         if twice.any():
             raise unusable([fault(PLAN_TWICE, twice.arg_true().to_list(), of_plans=True)])
-        facts = {path: read(ruleset.vocabulary[path], frame[path]) for path in paths}
-        return cls(ids, frame, facts, tuple(each for column in facts.values() for each in wrongs(column)))
+        facts = {path: read(ruleset.vocabulary[path], frame[path], cells) for path in paths}
+        return cls(ids, frame, facts, tuple(each for column in facts.values() for each in wrongs(column)), cells)
 
     @property
     def faults(self) -> list[Fault]:
@@ -66,16 +68,26 @@ class Plans:
         return ids.cast(pl.String).cast(pl.Enum(self.ids), strict=False).to_physical().cast(pl.UInt32)
 
 
-def read(fact: Fact, given: pl.Series) -> Column | Sets:
-    """Return the values of a fact, read from a column."""
+def held(types: Mapping[str, Any], cells: bool) -> dict[str, Holds]:
+    """Return what each column of these types holds."""
+    return {name: "cells" if cells else holds(dtype) for name, dtype in types.items()}
+
+
+def read(fact: Fact, given: pl.Series, cells: bool = False) -> Column | Sets:
+    """Return the values of a fact, read from a column of its type or of cells."""
+    if cells and given.dtype == pl.String:
+        return cells_of(fact, given)
     return sets_of(fact, given) if isinstance(fact.kind, SetOf) else column_of(fact, given)
 
 
 class Rows:
     """The facts of some rows: their own, those of their plans, what the ruleset fixes, and what follows from these."""
 
-    def __init__(self, ruleset: Ruleset, frame: pl.DataFrame, plans: Plans | None, as_of: dt.date | None) -> None:
+    def __init__(
+        self, ruleset: Ruleset, frame: pl.DataFrame, plans: Plans | None, as_of: dt.date | None, cells: bool
+    ) -> None:
         self.ruleset = ruleset
+        self.cells = cells
         self.frame = frame
         self.plans = plans
         self.as_of = as_of
@@ -86,7 +98,7 @@ class Rows:
     def read(self, columns: Iterable[str], facts: Iterable[Fact]) -> None:
         """Read what columns of the frame give, then all facts; what others are derived from comes before them."""
         for path in columns:
-            self.facts[path] = read(self.ruleset.vocabulary[path], self.frame[path])
+            self.facts[path] = read(self.ruleset.vocabulary[path], self.frame[path], self.cells)
             self.wrong += wrongs(self.facts[path])
         if self.ruleset.dated:
             self.wrong += self.out_of_force()
@@ -158,9 +170,9 @@ class Rows:
 
     def given_of(self, fact: Fact) -> pl.Series:
         """Return what is given of a fact, as a column like those of what is fixed."""
-        from_plan = self.plans is not None and fact.path in self.plans.facts
-        given = self.plans.given[fact.path].gather(self.plan) if from_plan else self.frame[fact.path]  # type: ignore[union-attr]
-        return as_raw(fact, given)
+        if self.plans is not None and fact.path in self.plans.facts:
+            return as_raw(fact, self.plans.given[fact.path], self.plans.cells).gather(self.plan)
+        return as_raw(fact, self.frame[fact.path], self.cells)
 
     # --- what follows ---------------------------------------------------------------------------------------
 
