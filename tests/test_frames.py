@@ -1,17 +1,22 @@
 """Frames of every kind: the verdict on every row is the one on its case, and nothing wrong goes unsaid."""
 
+import datetime as dt
 import random
 
+import duckdb
+import narwhals as nw
+import pandas as pd
+import polars as pl
 import pytest
 from benchmarks.cases import case_data
 
 import covrules
 import generators
-from covrules import Case, case_from_dict
+from covrules import Case, FactError, case_from_dict
 from covrules.facts import FACTS
 from covrules.library import shipped
 from covrules.rule import STAGES
-from dataframes import KINDS, Spark, differences, rows_of, said_of
+from dataframes import KINDS, Spark, arrow_backed, differences, relation, rows_of, said_of
 from generators import DAY
 
 BASE = covrules.load("medical-massage")
@@ -83,3 +88,224 @@ def test_frames_say_what_evaluate_says_by_shipped_rulesets(id):
             make, back = KINDS[kind]
             result = back(ruleset.evaluate_frame(make(rows), stage=stage, reasons=True, as_of=DAY))
             assert differences(result, said, rows.columns) == []
+
+
+# --- plans in a frame of their own ------------------------------------------------------------------------------
+
+PLAN_COLUMNS = [name for name in ROWS.columns if name.startswith("plan.") and name != "plan.id"]
+
+
+def two_frames(count=12):
+    """Return rows and plans, and the cases that they are together; one row has no plan, one a plan that is not there."""
+    rnd = random.Random(3)
+    plans = (
+        ROWS.select(PLAN_COLUMNS).head(count).insert_column(0, pl.Series("plan.id", [f"P{n}" for n in range(count)]))
+    )
+    ids = [rnd.choice([*plans["plan.id"], "P99", None]) for _ in CASES]
+    together = []
+    for case, id in zip(CASES, ids, strict=True):
+        data = case.to_dict()
+        plan = CASES[int(id[1:])].to_dict().get("plan", {}) if id in set(plans["plan.id"]) else {}
+        together.append(case_from_dict({**data, "plan": plan | ({"id": id} if id else {})}))
+    rows = ROWS.drop([*PLAN_COLUMNS, "plan.id"], strict=False).with_columns(pl.Series("plan.id", ids))
+    return rows, plans, together
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_facts_of_plans_come_from_a_frame_of_plans(kind):
+    make, back = KINDS[kind]
+    rows, plans, cases = two_frames()
+    if kind == "duckdb":
+        connection = duckdb.connect()
+        frames = []
+        for name, frame in (("rows", rows), ("plans", plans)):
+            connection.register(f"{name}_there", frame.to_arrow())
+            connection.execute(f"CREATE TABLE {name} AS SELECT * FROM {name}_there")
+            frames.append(connection.table(name))
+    else:
+        frames = [make(rows), make(plans)]
+    result = back(BASE.evaluate_frame(*frames, reasons=True))
+    if kind == "duckdb":
+        result = result.sort("coverage")
+        assert (
+            result["coverage"]
+            .cast(pl.String)
+            .value_counts(sort=True)
+            .equals(pl.Series("coverage", said_of(BASE, cases, "planned")["coverage"]).value_counts(sort=True))
+        )
+    else:
+        assert differences(result, said_of(BASE, cases, "planned"), rows.columns) == []
+
+
+def test_plans_of_duckdb_are_joined_row_by_row():
+    rows, plans, cases = two_frames()
+    connection = duckdb.connect()
+    connection.register("rows", rows.with_row_index("number").to_arrow())
+    connection.register("plans", plans.to_arrow())
+    result = BASE.evaluate_frame(connection.table("rows"), connection.table("plans"), reasons=True).pl().sort("number")
+    assert differences(result, said_of(BASE, cases, "planned"), ["number", *rows.columns]) == []
+
+
+def test_plans_of_spark_are_joined(spark):
+    rows, plans, cases = two_frames()
+    frame = spark.frame(rows.with_row_index("number").cast({"number": pl.Int64}))
+    result = spark.back(BASE.evaluate_frame(frame, spark.frame(plans), reasons=True)).sort("number")
+    assert differences(result, said_of(BASE, cases, "planned"), ["number", *rows.columns]) == []
+
+
+A = {"plan.id": ["a"]}
+TWICE = "plan.id: found no id, or one that another plan has too"
+
+
+@pytest.mark.parametrize(
+    ("rows", "plans", "told"),
+    [
+        (A, {"plan.id": ["a", "b", "a"]}, f"{TWICE} in 2 rows of plans (first 0, 2, from 0)"),
+        (A, {"plan.id": ["a", None]}, TWICE),
+        (A, {"plan.payer": ["a"]}, "plan.id: the plans have no such column"),
+        ({"visit.minutes": [60]}, A, "plan.id: there is no such column, by which to find the plan of a row"),
+        (
+            A | {"plan.payer": ["b"]},
+            A | {"plan.payer": ["b"]},
+            "plan.payer: the frame has a column of it, and the plans",
+        ),
+        (A, A | {"visit.minutes": [60]}, "visit.minutes: the plans have a column of it, and it is no fact of a plan"),
+        (
+            A,
+            A | {"plan.unit_minutes": [0]},
+            "plan.unit_minutes: found a number that is too small in 1 row of plans (row 0",
+        ),
+    ],
+)
+def test_plans_that_cannot_be_used_are_refused(rows, plans, told):
+    with pytest.raises(FactError) as refused:
+        BASE.evaluate_frame(pl.DataFrame(rows), pl.DataFrame(plans))
+    assert told in str(refused.value)
+
+
+# --- what cannot be used ----------------------------------------------------------------------------------------
+
+
+def test_columns_that_cannot_be_used_are_told_all_at_once():
+    frame = pl.DataFrame({
+        "plan.units_per_vist": [4], "vist.minutes": [60], "own.report": [1], "visit.minutes": ["60"],
+        "plan.accepted_prescribers": ["MD"], "plan.referral_required": [1], "visit.date": [2026], "coverage": ["paid"],
+        "clinic.name": ["x"], "patient": [17], "notes.of.mine": ["y"],
+    })  # fmt: skip
+    with pytest.raises(FactError) as refused:
+        BASE.evaluate_frame(frame)
+    told = {problem.path: str(problem) for problem in refused.value.problems}
+    assert [*told] == [
+        "plan.units_per_vist", "vist.minutes", "own.report", "visit.minutes", "plan.accepted_prescribers",
+        "plan.referral_required", "visit.date", "coverage", "clinic.name",
+    ]  # fmt: skip
+    assert "did you mean plan.units_per_visit?" in told["plan.units_per_vist"]
+    assert "did you mean visit.minutes?" in told["vist.minutes"]
+    assert "found a column of text" in told["visit.minutes"]
+    assert "expected a column of whole numbers, null where unknown" in told["visit.minutes"]
+    assert "expected a column of lists of text" in told["plan.accepted_prescribers"]
+    assert "there is a column of this name already" in told["coverage"]
+
+
+WRONG = pl.DataFrame({
+    "patient": range(6),
+    "plan.unit_minutes": [15, 0, -1, None, 15, 2147483647],
+    "plan.units_per_visit": [2147483647, 4, -7, None, 4, 2147483647],
+    "prescription.prescriber": ["MD", "md", "Dr. Smith", None, "LMT", "MD"],
+    "prescription.diagnosis": ["M54.50", "M5450", "back pain", None, "none", "M54.50"],
+    "plan.accepted_prescribers": [["MD"], ["any", "MD"], ["MD", None], None, [], ["any"]],
+    "plan.covered_diagnoses": [["M54"], ["m54"], ["any", "M"], None, [], ["any"]],
+    "visit.date": [dt.date(2026, 1, 1), dt.date(9999, 12, 31), None, None, dt.date(2026, 1, 1), dt.date(2026, 1, 1)],
+    "plan.coverage_end": [dt.date(9999, 12, 31)] * 6,
+})  # fmt: skip
+TOLD = [
+    ("plan.unit_minutes: found a number that is too small in 1 row (row 1, from 0)", [1]),
+    ("plan.unit_minutes: found a negative number in 1 row (row 2, from 0)", [2]),
+    ("plan.unit_minutes: found a number that is too large in 1 row (row 5, from 0)", [5]),
+    ("plan.units_per_visit: found a negative number in 1 row (row 2, from 0)", [2]),
+    ("prescription.prescriber: found a word that is not among them in 2 rows (first 1, 2, from 0)", [1, 2]),
+    ("prescription.diagnosis: found text that is not such a code in 2 rows (first 1, 2, from 0)", [1, 2]),
+    ("plan.accepted_prescribers: found a list with a word that is not among them in 1 row (row 1, from 0)", [1]),
+    ("plan.accepted_prescribers: found a list with nothing in 1 row (row 2, from 0)", [2]),
+    ("plan.covered_diagnoses: found a list with text that is not such a code in 2 rows (first 1, 2, from 0)", [1, 2]),
+    ("visit.date: found a date that stands for open or never in 1 row (row 1, from 0)", [1]),
+]
+
+
+def test_values_that_cannot_be_used_are_told_all_at_once_with_counts_and_first_rows():
+    for make in (lambda rows: rows, pl.DataFrame.to_arrow, arrow_backed):
+        with pytest.raises(FactError) as refused:
+            BASE.evaluate_frame(make(WRONG))
+        told = str(refused.value)
+        assert sorted(f"{p.path}: {p.message}" for p in refused.value.problems) == sorted(text for text, _ in TOLD)
+        assert "Smith" not in told
+        assert "M5450" not in told
+
+
+@pytest.mark.parametrize("kind", ["polars", "polars-lazy", "pandas-arrow", "pyarrow", "duckdb"])
+def test_rows_that_cannot_be_used_are_set_aside(kind):
+    make, back = KINDS[kind]
+    result = back(BASE.evaluate_frame(make(WRONG), errors="collect", reasons=True))
+    assert result["patient"].to_list() == [*range(6)]
+    expected = {row: sorted(text.partition(" in ")[0] for text, rows in TOLD if row in rows) for row in range(6)}
+    told = result["problems"].to_list()
+    assert [None if each is None else sorted({text.partition("\n")[0] for text in each}) for each in told] == [
+        expected[row] or None for row in range(6)
+    ]
+    added = result.columns[len(WRONG.columns) : -1]
+    aside = [all(result[name][row] is None for name in added) for row in range(6)]
+    assert aside == [bool(expected[row]) for row in range(6)]
+    good = BASE.evaluate_frame(WRONG[[0, 3, 4]], reasons=True)
+    for name in added:
+        assert result[name].cast(good[name].dtype)[[0, 3, 4]].to_list() == good[name].to_list(), name
+
+
+def test_duckdb_refuses_when_it_is_asked():
+    result = BASE.evaluate_frame(relation(WRONG))
+    with pytest.raises(duckdb.Error, match='errors="collect" sets such rows aside'):
+        result.fetchall()
+
+
+def test_spark_refuses_when_it_is_asked_and_sets_aside(spark):
+    frame = spark.frame(WRONG)
+    with pytest.raises(Exception, match='errors="collect" sets such rows aside'):
+        BASE.evaluate_frame(frame).collect()
+    result = spark.back(BASE.evaluate_frame(frame, errors="collect"))
+    aside = sorted({row for _, rows in TOLD for row in rows})
+    assert result.filter(pl.col("problems").is_not_null())["patient"].to_list() == aside
+    assert result.filter(pl.col("coverage").is_null())["patient"].to_list() == aside
+
+
+def test_the_rows_of_a_long_frame_are_told_by_their_places_in_it():
+    rows = pl.DataFrame({"visit.minutes": [60] * 300_000}).with_columns(
+        pl.when(pl.int_range(pl.len()).is_in([140_000, 299_999]))
+        .then(-1)
+        .otherwise("visit.minutes")
+        .alias("visit.minutes")
+    )
+    with pytest.raises(FactError, match=r"a negative number in 2 rows \(first 140000, 299999, from 0\)"):
+        BASE.evaluate_frame(rows)
+    with pytest.raises(FactError, match=r"a negative number in \d rows? or more \((row|first) (140000|299999)"):
+        BASE.evaluate_frame(rows.lazy()).collect()
+
+
+def test_decimal_numbers_that_are_whole_are_numbers_and_nan_is_unknown():
+    rows = {"visit.minutes": [60.0, float("nan"), None], "plan.unit_minutes": [15.0, 15.0, 15.0]}
+    for frame in (pl.DataFrame(rows), pl.DataFrame(rows).to_arrow(), pd.DataFrame(rows)):
+        statuses = nw.from_native(BASE.evaluate_frame(frame))["finding.billable-time"].cast(nw.String).to_list()
+        assert statuses == ["met", "unknown", "unknown"]
+    statuses = BASE.evaluate_frame(relation(pl.DataFrame(rows))).pl()["finding.billable-time"].cast(pl.String).to_list()
+    assert statuses == ["met", "unknown", "unknown"]
+    with pytest.raises(FactError, match=r"found a decimal number in 1 row \(row 1, from 0\)"):
+        BASE.evaluate_frame(pl.DataFrame({"visit.minutes": [60.0, 7.5]}))
+
+
+def test_what_is_no_frame_is_refused():
+    with pytest.raises(TypeError, match="evaluate_frame takes a dataframe and got a list"):
+        BASE.evaluate_frame([1])
+    with pytest.raises(ValueError, match="there is no stage 'plan'"):
+        BASE.evaluate_frame(ROWS, stage="plan")
+    with pytest.raises(ValueError, match="there is no way with errors 'colect': did you mean collect"):
+        BASE.evaluate_frame(ROWS, errors="colect")
+    with pytest.raises(TypeError, match="the plans must be a frame of duckdb"):
+        BASE.evaluate_frame(relation(pl.DataFrame({"plan.id": ["a"]})), pl.DataFrame({"plan.id": ["a"]}))

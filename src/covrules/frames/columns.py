@@ -52,9 +52,9 @@ class Fault:
     first: tuple[int, ...]
     of_plans: bool = False
 
-    def told(self) -> Problem:
-        """Return the problem with the rows it is in."""
-        where = f"row{'' if self.rows == 1 else 's'}{' of plans' if self.of_plans else ''}"
+    def told(self, all_rows: bool = True) -> Problem:
+        """Return the problem with the rows it is in, of all the rows there are or of those that were looked at."""
+        where = f"row{'' if self.rows == 1 else 's'}{' of plans' if self.of_plans else '' if all_rows else ' or more'}"
         first = ", ".join(map(str, self.first))
         listed = f"row {first}" if self.rows == 1 else f"first {first}"
         return attrs.evolve(self.problem, message=f"{self.problem.message} in {self.rows} {where} ({listed}, from 0)")
@@ -80,9 +80,9 @@ def joined(faults: Iterable[Fault]) -> list[Fault]:
     return [*found.values()]
 
 
-def unusable(faults: Iterable[Fault]) -> FactError:
+def unusable(faults: Iterable[Fault], all_rows: bool = True) -> FactError:
     """Return the error that tells of faults, all at once."""
-    return FactError(each.told() for each in joined(faults))
+    return FactError(each.told(all_rows) for each in joined(faults))
 
 
 def fact_columns(
@@ -147,9 +147,10 @@ def _stranger(name: str, ruleset: Ruleset) -> Problem | None:
         return None
     if group == OWN:
         return undeclared(rest, ruleset.declares)
-    if group in GROUPS:
-        return unknown_fact(rest, group)
     meant = nearest(name, FACTS)
+    if group in GROUPS:
+        unknown = unknown_fact(rest, group)
+        return unknown if meant is None else attrs.evolve(unknown, hint=f"did you mean {meant}?")
     if meant is None or nearest(group, GROUPS) is None:
         return None
     return Problem(path=printable(name), message="there is no such fact", hint=f"did you mean {meant}?")

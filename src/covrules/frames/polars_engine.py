@@ -149,14 +149,14 @@ class Work:
     cells: bool = False
 
     def results(self, frame: pl.DataFrame, rows: pl.Series | None = None) -> pl.DataFrame:
-        """Return the columns to add to a frame; `rows` are the numbers of its rows, if not from 0.
+        """Return the columns to add to a frame; `rows` are the numbers of its rows, if it is some of a longer one.
 
         Raises FactError of all that cannot be used, unless it is collected.
         """
         result, faults = self.results_and_faults(frame, rows)
         faults += self.plans.faults if self.plans is not None else []
         if faults and not self.collect:
-            raise unusable(faults)
+            raise unusable(faults, all_rows=rows is None)
         return result
 
     def results_and_faults(self, frame: pl.DataFrame, rows: pl.Series | None) -> tuple[pl.DataFrame, list[Fault]]:

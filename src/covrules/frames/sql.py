@@ -284,7 +284,7 @@ class Sql(Algebra[str]):
 
     def null(self, path: str) -> str:
         """Return an unknown value of a fact."""
-        return null_of(self.vocabulary[path].kind.family)
+        return null_of(self.dialect, self.vocabulary[path].kind.family)
 
     def column(self, name: str) -> str:
         return self.dialect.name(self.prefix + name)
@@ -339,9 +339,9 @@ class Sql(Algebra[str]):
         return "CAST(NULL AS BIGINT)"
 
 
-def null_of(family: str) -> str:
+def null_of(d: Dialect, family: str) -> str:
     """Return an unknown value of facts of a family."""
-    return f"CAST(NULL AS {_TYPES[family]})"
+    return d.null_list() if family == "set" else f"CAST(NULL AS {_TYPES[family]})"
 
 
 _TYPES: Final = {
@@ -367,12 +367,12 @@ def test_of_set(say: Sql, test: SetTest) -> str:
     if isinstance(test, Size):
         sets = say.facts.get(test.collection.path)
         if sets is None:
-            return null_of("bool")
+            return null_of(d, "bool")
         return _is_any(d, sets, test.collection) if test.is_ == "any" else f"({d.size(sets)} = 0)"
     element: Any = test.element if isinstance(test, Member) else test.code
     collection: Any = test.collection if isinstance(test, Member) else test.prefixes
     if any(side.path not in say.facts for side in (element, collection) if isinstance(side, Ref)):
-        return null_of("bool")
+        return null_of(d, "bool")
     word = say.facts[element.path] if isinstance(element, Ref) else d.text(element)
     if not isinstance(collection, Ref):
         return f"({' OR '.join(d.begins_with(word, d.text(prefix)) for prefix in sorted(collection))})"
@@ -388,7 +388,7 @@ def _is_any(d: Dialect, sets: str, ref: Ref) -> str:
 def derived(say: Sql, fact: Fact) -> str:
     """Return a derived fact, worked out of those it is derived from; null where it is unknown."""
     d = say.dialect
-    one, *others = [say.facts.get(path) or null_of(say.vocabulary[path].kind.family) for path in fact.derived_from]
+    one, *others = [say.facts.get(path) or null_of(d, say.vocabulary[path].kind.family) for path in fact.derived_from]
     match fact.path:
         case "visit.units" | "plan.units_in_longest_visit":
             return _units(d, one, *others)

@@ -33,7 +33,7 @@ class Given:
 def given(d: Dialect, fact: Fact, column: str, holds: Holds) -> Given:
     """Return how a column that holds this is read as a fact; what cannot be used is no value."""
     if holds == "nothing":
-        value = null_of(fact.kind.family) if fact.kind.family != "set" else d.null_list()
+        value = null_of(d, fact.kind.family)
         return Given(value, ())
     value, wrong = _READERS[fact.kind.family](d, fact.kind, column, holds)
     return Given(value, tuple((_problem(fact, sample), where) for where, sample in wrong))
@@ -123,15 +123,15 @@ _READERS: Final = {
 # --- what the ruleset fixes -------------------------------------------------------------------------------------
 
 
-def day_of(facts: Mapping[str, str], as_of: dt.date | None) -> str:
+def day_of(d: Dialect, facts: Mapping[str, str], as_of: dt.date | None) -> str:
     """Return the expression for the day on which a row is evaluated."""
-    day = facts.get("visit.date") or null_of("date")
+    day = facts.get("visit.date") or null_of(d, "date")
     return day if as_of is None else f"coalesce({day}, DATE '{as_of}')"
 
 
-def out_of_force(ruleset: Ruleset, facts: Mapping[str, str], as_of: dt.date | None) -> Iterator[Wrong]:
+def out_of_force(d: Dialect, ruleset: Ruleset, facts: Mapping[str, str], as_of: dt.date | None) -> Iterator[Wrong]:
     """Yield where a ruleset is not in force on the day, or needs one and has none."""
-    day, given_day = day_of(facts, as_of), facts.get("visit.date") or null_of("date")
+    day, given_day = day_of(d, facts, as_of), facts.get("visit.date") or null_of(d, "date")
     ends = [f"{day} < DATE '{ruleset.effective.since}'"] if ruleset.effective.since else []
     ends += [f"{day} >= DATE '{ruleset.effective.until}'"] if ruleset.effective.until else []
     before = [ruleset.effective.since and ruleset.effective.since - dt.timedelta(1), ruleset.effective.until]
@@ -159,8 +159,8 @@ def fixed(d: Dialect, ruleset: Ruleset, fact: Fact, day: str) -> str:
 
 def _fixed(d: Dialect, fact: Fact, value: Any) -> str:
     if isinstance(fact.kind, SetOf):
-        return d.null_list() if value is None else d.list_of(["any"] if value is ANY else sorted(value))
-    return null_of(fact.kind.family) if value is None else literal(d, value)
+        return null_of(d, "set") if value is None else d.list_of(["any"] if value is ANY else sorted(value))
+    return null_of(d, fact.kind.family) if value is None else literal(d, value)
 
 
 def contradictions(d: Dialect, ruleset: Ruleset, fact: Fact, value: str, day: str) -> Iterator[Wrong]:

@@ -242,8 +242,8 @@ class _Asked:
 
     def fixed(self, known: Named) -> tuple[dict[str, str], list[Wrong]]:
         """Return what the ruleset fixes, and where that contradicts what is known, or it is not in force."""
-        day = day_of(known, self.as_of)
-        wrong = [*out_of_force(self.ruleset, known, self.as_of)] if self.ruleset.dated else []
+        day = day_of(self.dialect, known, self.as_of)
+        wrong = [*out_of_force(self.dialect, self.ruleset, known, self.as_of)] if self.ruleset.dated else []
         fixed_ = {}
         for path in self.ruleset.fixed:
             fact = self.ruleset.vocabulary[path]
