@@ -12,7 +12,8 @@
 
 import datetime as dt
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from covrules.case_reading import case_from_dict
 from covrules.errors import CovrulesError, EngineDisagreement, EngineUnavailable, FactError, RulesetError
@@ -31,7 +32,10 @@ from covrules.facts import (
 from covrules.kinds import ANY, NEVER, OPEN, UNLIMITED
 
 if TYPE_CHECKING:
+    from covrules.comparing import Comparison
+    from covrules.rule import Stage
     from covrules.rulesets import Ruleset
+    from covrules.sweeping import Sweep
 
 __version__ = "0.1.0"
 
@@ -56,7 +60,9 @@ __all__ = [
     "RulesetError",
     "Visit",
     "case_from_dict",
+    "compare",
     "load",
+    "sweep",
 ]
 
 
@@ -65,3 +71,21 @@ def load(ruleset: str | os.PathLike[str], on: dt.date | str | None = None) -> "R
     from covrules.api import load as load_ruleset
 
     return load_ruleset(ruleset, on)
+
+
+def compare(
+    a: "Ruleset", b: "Ruleset", df: Any, plans: Any = None, *, by: Any = None, stage: "Stage" = "planned"
+) -> "Comparison":
+    """Return what changes for the visits of a frame from one ruleset to another: see `covrules.comparing.compare`."""
+    from covrules.comparing import compare as compare_rulesets
+
+    return compare_rulesets(a, b, df, plans, by=by, stage=stage)
+
+
+def sweep(
+    ruleset: "Ruleset", grid: Mapping[str, Sequence[Any]], df: Any, plans: Any = None, *, stage: "Stage" = "planned"
+) -> "Sweep":
+    """Return what a ruleset decides for each combination of some values: see `covrules.sweeping.sweep`."""
+    from covrules.sweeping import sweep as sweep_ruleset
+
+    return sweep_ruleset(ruleset, grid, df, plans, stage=stage)

@@ -429,9 +429,10 @@ def sets_of(fact: Fact, given: pl.Series) -> Sets:
     sizes = lists.list.len().fill_null(0).cast(pl.Int64).to_numpy()
     texts, places = _elements(kind, lists.explode(empty_as_null=False, keep_nulls=False))
     sets = Sets(fact, texts, places, sizes, there.to_numpy())
-    bad = _united(places == len(texts), sizes)
-    if sets._any:
-        bad |= sets._holding(["any"]) & (sizes > 1)
+    bad: Flags = sets._holding(sets._any) & (sizes > 1)
+    odd = places == len(texts)
+    if odd.any():
+        bad = bad | (_united(odd, sizes) != 0)
     if not bad.any():
         return sets
     wrong = pl.Series(bad)

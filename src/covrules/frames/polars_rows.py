@@ -8,6 +8,7 @@ from typing import Any, Final
 import attrs
 import polars as pl
 
+from covrules.codes import icd10cm
 from covrules.conditions import Ref
 from covrules.declaring import Fact
 from covrules.derived import diagnosis_valid, specificity
@@ -229,22 +230,15 @@ class Rows:
 
     def diagnosis_valid(self, fact: Fact) -> pl.Series:
         """Return whether each diagnosis is valid on its day."""
-        codes, days = self.sources(fact).values()
+        _, days = self.sources(fact).values()
         vocabulary = self.vocabulary(fact.derived_from[0])
         valid = vocabulary.look_up(lambda code: diagnosis_valid(code, None), pl.Boolean)
-        dated = [code for code in vocabulary.texts if diagnosis_valid(code, None) is None]
-        if not dated:
-            return valid
-        on = pl.DataFrame([codes.alias("code"), days.cast(pl.Date).alias("day")])
-        pairs = on.filter(pl.col("code").is_in(dated) & pl.col("day").is_not_null()).unique()
-        known = [diagnosis_valid(code, day) for code, day in pairs.iter_rows()]
-        found = on.join(
-            pairs.with_columns(valid=pl.Series(known, dtype=pl.Boolean)),
-            on=["code", "day"],
-            how="left",
-            maintain_order="left",
-        )
-        return found["valid"].zip_with(found["valid"].is_not_null(), valid)
+        for split in icd10cm.DATED:
+            for code in vocabulary.texts:
+                if code in (split.old, *split.new):
+                    on_day = days < split.effective if code == split.old else days >= split.effective
+                    valid = on_day.zip_with((vocabulary.places == vocabulary.texts.index(code)).fill_null(False), valid)
+        return valid
 
     def within_prescribed_sites(self, fact: Fact) -> pl.Series:
         """Return whether what is treated lies within what is prescribed."""

@@ -153,6 +153,7 @@ class _Programmer(Generic[E]):
         for place, rule in enumerate(self.ruleset.rules):
             standings |= self.standing(place, rule)
             findings[FINDING + rule.id] = self.finding(place, rule)
+            findings |= self.allowance(place, rule)
         return [self.layer_of_tests, self.layer_of_conditions, standings, findings, self.verdict()]
 
     # --- conditions -----------------------------------------------------------------------------------------
@@ -265,6 +266,13 @@ class _Programmer(Generic[E]):
         cases.append((say.negated(say.column(f"s{place}")), say.status(rule.concludes)))
         return say.choose(cases, say.status("unknown"))
 
+    def allowance(self, place: int, rule: Rule) -> Layer[E]:
+        """Return what a cap allows where it is capped, of those that have a say for the insurer."""
+        if rule.caps is None or rule.layer == "clinic" or rule.starts_after(self.stage):
+            return {}
+        over = self.say.negated(self.say.column(f"s{place}"))
+        return {f"a{place}": self.say.choose([(over, self.left(rule.caps.limit, rule.caps.less))], self.say.nothing())}
+
     # --- the verdict ----------------------------------------------------------------------------------------
 
     def verdict(self) -> Layer[E]:
@@ -276,15 +284,13 @@ class _Programmer(Generic[E]):
             if rule.decides and rule.layer != "clinic" and not rule.starts_after(self.stage)
         ]
         required = [say.column(f"s{place}") for place, rule in deciding if rule.caps is None]
-        caps = [(say.column(f"s{place}"), rule) for place, rule in deciding if rule.caps is not None]
-        capped = [say.negated(within) for within, _ in caps]
-        allows = [
-            say.choose([(over, self.allowed(rule))], say.nothing())
-            for over, (_, rule) in zip(capped, caps, strict=True)
-        ]
+        caps = [place for place, rule in deciding if rule.caps is not None]
+        within = [say.column(f"s{place}") for place in caps]
+        capped = [say.negated(each) for each in within]
+        allows = [say.column(f"a{place}") for place in caps]
         refused = [say.negated(say.both(required))] if required else []
         refused += [say.compare(allowed, "==", say.value(0)) for allowed in allows]
-        open_ = [say.negated(say.known(standing)) for standing in (*required, *[within for within, _ in caps])]
+        open_ = [say.negated(say.known(standing)) for standing in (*required, *within)]
         cases = [(say.either(refused), "not-covered")] if refused else []
         cases += [(say.either(open_), "undetermined")] if open_ else []
         cases += [(say.either(capped), "partial")] if capped else []
@@ -296,10 +302,6 @@ class _Programmer(Generic[E]):
             REQUESTS: requested,
             COVERS: say.choose([(holds, covers[word]) for holds, word in cases], requested),
         }
-
-    def allowed(self, rule: Rule) -> E:
-        assert rule.caps is not None
-        return self.left(rule.caps.limit, rule.caps.less)
 
 
 def _conditions_of(ruleset: Ruleset, rule: Rule, stage: Stage) -> Iterator[Condition]:
