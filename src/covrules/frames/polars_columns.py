@@ -5,8 +5,8 @@ once of each text there is, never once a row.
 """
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import partial, reduce
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import reduce
 from operator import or_
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ EMPTY_SET: Final = "|"
 """How a cell of a CSV file says that a set has no elements; one that is empty says that it is not known."""
 
 _BITS: Final = 64
+_ALL: Final = (1 << _BITS) - 1
 
 
 def holds(dtype: pl.DataType) -> Holds:
@@ -307,117 +308,100 @@ class Vocabulary:
 class Sets:
     """The sets of a fact in rows: the elements of all, one after the other, by their places in a vocabulary.
 
-    `index`, if there is one, has for each row the place of its set, null where it has none.
+    What is asked of a set is asked of words of 64 bits, one bit for each text of the vocabulary. `index`, if there is
+    one, has for each row the place of its set, null where it has none.
     """
 
     fact: Fact
     texts: tuple[str, ...]
     places: Places
     sizes: Places
-    there: Flags
+    there: pl.Series
     index: pl.Series | None = None
     bad: pl.Series | None = None
     given: pl.Series | None = None
     cells: bool = False
-    _masks: dict[Any, Masks] = attrs.field(factory=dict, repr=False)
+    _words: dict[Any, pl.Series] = attrs.field(factory=dict, repr=False)
 
     def take(self, index: pl.Series) -> "Sets":
         """Return the sets by the places of rows."""
-        return attrs.evolve(self, index=index, bad=None, given=None)
+        return attrs.evolve(self, index=index, bad=None, given=None, words={})
 
     def is_any(self) -> pl.Series:
         """Return where the set is `any`."""
-        return self._known(self._holding(self._any))
+        return (self._word(0) & self._any) != 0
 
     def is_empty(self) -> pl.Series:
         """Return where the set is empty."""
-        return self._known(self.sizes == 0)
+        return self._in_rows(pl.Series(self.sizes == 0).set(~self.there, None))
 
     def has(self, element: str) -> pl.Series:
         """Return where the set has an element, or is `any`."""
-        return self._known(self._holding([*self._any, *[text for text in self.texts if text == element]]))
+        if element not in self.texts:
+            return self.is_any()
+        number, bit = divmod(self.texts.index(element), _BITS)
+        found = (self._word(number) & (1 << bit)) != 0
+        return found | self.is_any() if self._any else found
 
     def meets(self, words: Vocabulary, fitting: Callable[[str], Iterable[str]]) -> pl.Series:
         """Return where the set is `any`, or has one of the elements that fit the word in the row."""
+        bits = self._bits
+        wanted = [_union(1 << bits[text] for text in fitting(word) if text in bits) for word in words.texts]
         met = self.is_any()
-        for bits in self._layouts({text for word in words.texts for text in fitting(word)}):
-            wanted = words.look_up(partial(_fitting_bits, bits, fitting), pl.UInt64)
-            met |= (self._in_rows(self._mask(bits)) & wanted) != 0
-        return met.set(words.places.is_null(), None)
+        for number in range(0, max(1, len(self.texts)), _BITS):
+            of_word = [each >> number & _ALL for each in wanted]
+            # The first is asked in any case: where the word in the row is unknown, so is what it meets.
+            if any(of_word) or not number:
+                found = self._word(number // _BITS) & pl.Series(of_word, dtype=pl.UInt64).gather(words.places)
+                met = met | (found != 0)
+        return met
 
     def lie_within(self, other: "Sets") -> pl.Series:
         """Return where each body site lies in one that the other set has; null where one of them is unknown."""
-        bits = self._bits
-        around = {
-            wide: _union(bit for site, bit in bits.items() if body_sites.lies_in(site, wide)) for wide in other.texts
-        }
-        theirs = other._in_rows(other._mask(around))
-        return ((self._in_rows(self._mask(bits)) | theirs) == theirs).set(~(self._there & other._there), None)
-
-    @property
-    def _any(self) -> list[str]:
-        assert isinstance(self.fact.kind, SetOf)
-        return ["any"] if self.fact.kind.any and "any" in self.texts else []
+        bits = {site: 1 << place for site, place in self._bits.items()}
+        around = [_union(bit for site, bit in bits.items() if body_sites.lies_in(site, wide)) for wide in other.texts]
+        theirs = other._in_rows(other._united(np.array(around, np.uint64)))
+        return (self._word(0) | theirs) == theirs
 
     @property
     def _bits(self) -> dict[str, int]:
-        return {text: 1 << place for place, text in enumerate(self.texts)}
-
-    def _layouts(self, wanted: Collection[str]) -> Iterator[dict[str, int]]:
-        """Yield bits for elements, so many as a mask has; for all there are if they are few, as that serves others."""
-        if len(self.texts) <= _BITS:
-            yield self._bits
-            return
-        there = [text for text in self.texts if text in wanted]
-        for start in range(0, len(there), _BITS):
-            yield {text: 1 << place for place, text in enumerate(there[start : start + _BITS])}
-
-    def _holding(self, elements: Sequence[str]) -> Flags:
-        """Return where a set has one of these elements."""
-        if not elements:
-            return np.zeros(len(self.there), np.bool_)
-        bits = self._bits if len(self.texts) <= _BITS else dict.fromkeys(elements, 1)
-        flags: Flags = (self._mask(bits) & np.uint64(_union(bits[text] for text in elements))) != 0
-        return flags
-
-    def _mask(self, bits: Mapping[str, int]) -> Masks:
-        """Return for each set the union of the bits of its elements."""
-        key = tuple(bits.items())
-        if key not in self._masks:
-            table = np.zeros(len(self.texts) + 1, np.uint64)
-            for place, text in enumerate(self.texts):
-                table[place] = bits.get(text, 0)
-            self._masks[key] = _united(table[self.places], self.sizes)
-        return self._masks[key]
+        return {text: place for place, text in enumerate(self.texts)}
 
     @property
-    def _there(self) -> pl.Series:
-        return self._in_rows(self.there).fill_null(False)
+    def _any(self) -> int:
+        """The bit of `any` in the first word; none, where the fact does not take it."""
+        assert isinstance(self.fact.kind, SetOf)
+        return 1 if self.fact.kind.any else 0
 
-    def _in_rows(self, values: Any) -> pl.Series:
-        series = pl.Series(values)
-        return series if self.index is None else series.gather(self.index)
+    def _word(self, number: int) -> pl.Series:
+        """Return one word of each set."""
+        if number not in self._words:
+            table = np.zeros(len(self.texts), np.uint64)
+            of_word = table[number * _BITS : (number + 1) * _BITS]
+            of_word[:] = np.uint64(1) << np.arange(len(of_word), dtype=np.uint64)
+            self._words[number] = self._in_rows(self._united(table))
+        return self._words[number]
 
-    def _known(self, flags: Flags) -> pl.Series:
-        there, values = self._there, self._in_rows(flags)
-        return values if there.all() else values.set(~there, None)
+    def _united(self, table: Masks) -> pl.Series:
+        """Return for each set the union of what a table says of its elements."""
+        bits = united(table[self.places] if len(table) else np.zeros(0, np.uint64), self.sizes)
+        return pl.Series(bits).set(~self.there, None) if not self.there.all() else pl.Series(bits)
 
-
-def _fitting_bits(bits: Mapping[str, int], fitting: Callable[[str], Iterable[str]], word: str) -> int:
-    return _union(bits[text] for text in fitting(word) if text in bits)
+    def _in_rows(self, values: pl.Series) -> pl.Series:
+        return values if self.index is None else values.gather(self.index)
 
 
 def _union(bits: Iterable[int]) -> int:
     return reduce(or_, bits, 0)
 
 
-def _united(of_elements: Masks, sizes: Places) -> Masks:
+def united(of_elements: Masks, sizes: Places) -> Masks:
     """Return for each set the union of what is so of its elements, which come one after the other."""
-    united = np.zeros(len(sizes), of_elements.dtype)
-    filled = sizes > 0
+    all_ = np.zeros(len(sizes), of_elements.dtype)
     if len(of_elements):
-        united[filled] = np.bitwise_or.reduceat(of_elements, (np.cumsum(sizes) - sizes)[filled])
-    return united
+        filled = sizes > 0
+        all_[filled] = np.bitwise_or.reduceat(of_elements, (np.cumsum(sizes) - sizes)[filled])
+    return all_
 
 
 def sets_of(fact: Fact, given: pl.Series) -> Sets:
@@ -428,15 +412,18 @@ def sets_of(fact: Fact, given: pl.Series) -> Sets:
     there = lists.is_not_null()
     sizes = lists.list.len().fill_null(0).cast(pl.Int64).to_numpy()
     texts, places = _elements(kind, lists.explode(empty_as_null=False, keep_nulls=False))
-    sets = Sets(fact, texts, places, sizes, there.to_numpy())
-    bad: Flags = sets._holding(sets._any) & (sizes > 1)
     odd = places == len(texts)
     if odd.any():
-        bad = bad | (_united(odd, sizes) != 0)
-    if not bad.any():
-        return sets
-    wrong = pl.Series(bad)
-    return attrs.evolve(sets_of(fact, lists.set(wrong, None)), bad=wrong, given=lists)
+        return _without(fact, lists, pl.Series(united(odd, sizes) != 0))
+    sets = Sets(fact, texts, places, sizes, there)
+    more_than_any = (sets.is_any() & (pl.Series(sizes) > 1)).fill_null(False)
+    return _without(fact, lists, more_than_any) if more_than_any.any() else sets
+
+
+def _without(fact: Fact, lists: pl.Series, bad: pl.Series) -> Sets:
+    """Return the sets of a fact, of which some cannot be used."""
+    sets = sets_of(fact, lists.set(bad, None))
+    return attrs.evolve(sets, bad=bad if sets.bad is None else bad | sets.bad, given=lists)
 
 
 def _elements(kind: SetOf, elements: pl.Series) -> tuple[tuple[str, ...], Places]:
@@ -446,7 +433,7 @@ def _elements(kind: SetOf, elements: pl.Series) -> tuple[tuple[str, ...], Places
         texts = (*also, *kind.of.values)
     else:
         there = elements.cast(pl.String).unique().drop_nulls().to_list()
-        texts = tuple(text for text in there if text in also or _fits(kind.of, text))
+        texts = (*also, *[text for text in there if text not in also and _fits(kind.of, text)])
     if elements.dtype == pl.Null:
         return texts, np.full(len(elements), len(texts))
     return texts, elements.cast(pl.Enum(texts), strict=False).to_physical().cast(pl.UInt32).fill_null(

@@ -93,7 +93,7 @@ class _Expressions(Algebra[pl.Expr]):
         return left.clip(lower_bound=0) if used else left
 
     def least(self, parts: Sequence[pl.Expr]) -> pl.Expr:
-        return pl.min_horizontal(*parts)
+        return _folded(parts, lambda one, other: pl.when(one < other).then(one).otherwise(other))
 
     def choose(self, cases: Sequence[tuple[pl.Expr, pl.Expr]], otherwise: pl.Expr) -> pl.Expr:
         if not cases:

@@ -197,19 +197,16 @@ class Rows:
         minutes, unit, rounding = self.sources(fact).values()
         kind = self.ruleset.vocabulary["plan.unit_rounding"].kind
         assert isinstance(kind, Enum)
-        table = pl.DataFrame([minutes.alias("minutes"), unit.alias("unit"), rounding.alias("rounding")])
-        done, unit_, how = pl.col("minutes").cast(pl.Int64), pl.col("unit").cast(pl.Int64), pl.col("rounding")
-        whole = done // unit_
-        halves = (2 * done + unit_ - 1) // (2 * unit_)
-        known = (
-            pl.when((how == place_of("whole", kind)) | (how.is_null() & (whole == halves)))
-            .then(whole)
-            .when(how.is_not_null())
-            .then(halves)
+        table = pl.DataFrame([minutes.alias("done"), unit.alias("length"), rounding.alias("rounding")])
+        done, length, how, whole = pl.col("done"), pl.col("length"), pl.col("rounding"), pl.col("whole")
+        # Numbers of fewer than 32 bits are divided without loss, and several times as fast, as decimal ones.
+        table = table.with_columns(whole=(done / length).floor().cast(pl.Int64))
+        more = (2 * (done - whole * length) > length).cast(pl.Int64)
+        counted = (
+            pl.when(how == place_of("whole", kind)).then(whole).when(how.is_not_null() | (more == 0)).then(whole + more)
         )
         never_ending = done == int(UNLIMITED)
-        units = pl.when(done == 0).then(0).when(never_ending).then(done).otherwise(known)
-        return table.select(units.alias("units")).to_series()
+        return table.select(pl.when(done == 0).then(0).when(never_ending).then(done).otherwise(counted)).to_series()
 
     def days_between(self, fact: Fact) -> pl.Series:
         """Return the days from the second date to the first."""
@@ -234,10 +231,11 @@ class Rows:
         vocabulary = self.vocabulary(fact.derived_from[0])
         valid = vocabulary.look_up(lambda code: diagnosis_valid(code, None), pl.Boolean)
         for split in icd10cm.DATED:
-            for code in vocabulary.texts:
-                if code in (split.old, *split.new):
-                    on_day = days < split.effective if code == split.old else days >= split.effective
-                    valid = on_day.zip_with((vocabulary.places == vocabulary.texts.index(code)).fill_null(False), valid)
+            there = [code for code in (split.old, *split.new) if code in vocabulary.texts]
+            for code in there:
+                of_code = (vocabulary.places == vocabulary.texts.index(code)).fill_null(False)
+                on_day = days < split.effective if code == split.old else days >= split.effective
+                valid = on_day.zip_with(of_code, valid)
         return valid
 
     def within_prescribed_sites(self, fact: Fact) -> pl.Series:
@@ -246,11 +244,10 @@ class Rows:
         within = self.nulls(pl.Boolean)
         if isinstance(treated, Sets) and isinstance(prescribed, Sets):
             within = treated.lie_within(prescribed)
-        for certain in (
-            treated.is_empty() if isinstance(treated, Sets) else None,
-            prescribed.has("whole-body") if isinstance(prescribed, Sets) else None,
-        ):
-            within = within if certain is None else within.set(certain.fill_null(False), True)
+        if isinstance(treated, Sets):
+            within = within | treated.is_empty()
+        if isinstance(prescribed, Sets):
+            within = within | prescribed.has("whole-body")
         return within
 
     # --- sets -----------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from covrules.conditions import AllOf, Condition, Not, Ref, Symbol, Test, tests_in
+from covrules.kinds import UNLIMITED
 from covrules.lowering import ALWAYS, And, Compare, Form, Forms, Left, Member, Or, Size, Within, lower
 from covrules.rule import REQUESTED, Rule, Stage, Status
 from covrules.rulesets import Ruleset
@@ -84,7 +85,7 @@ class Algebra(ABC, Generic[E]):
 
     @abstractmethod
     def least(self, parts: Sequence[E]) -> E:
-        """Return the least of the known numbers."""
+        """Return the least of some numbers, all of them known."""
 
     @abstractmethod
     def choose(self, cases: Sequence[tuple[E, E]], otherwise: E) -> E:
@@ -154,7 +155,7 @@ class _Programmer(Generic[E]):
             standings |= self.standing(place, rule)
             findings[FINDING + rule.id] = self.finding(place, rule)
             findings |= self.allowance(place, rule)
-        return [self.layer_of_tests, self.layer_of_conditions, standings, findings, self.verdict()]
+        return [self.layer_of_tests, self.layer_of_conditions, standings, findings, *self.verdict()]
 
     # --- conditions -----------------------------------------------------------------------------------------
 
@@ -267,15 +268,16 @@ class _Programmer(Generic[E]):
         return say.choose(cases, say.status("unknown"))
 
     def allowance(self, place: int, rule: Rule) -> Layer[E]:
-        """Return what a cap allows where it is capped, of those that have a say for the insurer."""
+        """Return what a cap allows where it is capped, else without end, of those that have a say for the insurer."""
         if rule.caps is None or rule.layer == "clinic" or rule.starts_after(self.stage):
             return {}
         over = self.say.negated(self.say.column(f"s{place}"))
-        return {f"a{place}": self.say.choose([(over, self.left(rule.caps.limit, rule.caps.less))], self.say.nothing())}
+        no_end = self.say.value(int(UNLIMITED))
+        return {f"a{place}": self.say.choose([(over, self.left(rule.caps.limit, rule.caps.less))], no_end)}
 
     # --- the verdict ----------------------------------------------------------------------------------------
 
-    def verdict(self) -> Layer[E]:
+    def verdict(self) -> list[Layer[E]]:
         """Return the columns of coverage and units, of what the rules with a say for the insurer come to."""
         say = self.say
         deciding = [
@@ -286,22 +288,27 @@ class _Programmer(Generic[E]):
         required = [say.column(f"s{place}") for place, rule in deciding if rule.caps is None]
         caps = [place for place, rule in deciding if rule.caps is not None]
         within = [say.column(f"s{place}") for place in caps]
-        capped = [say.negated(each) for each in within]
         allows = [say.column(f"a{place}") for place in caps]
-        refused = [say.negated(say.both(required))] if required else []
-        refused += [say.compare(allowed, "==", say.value(0)) for allowed in allows]
-        open_ = [say.negated(say.known(standing)) for standing in (*required, *within)]
-        cases = [(say.either(refused), "not-covered")] if refused else []
-        cases += [(say.either(open_), "undetermined")] if open_ else []
-        cases += [(say.either(capped), "partial")] if capped else []
-        requested = say.fact(REQUESTED)
-        covers = {"not-covered": say.value(0), "undetermined": say.nothing()}
-        covers |= {"partial": say.least(allows)} if allows else {}
-        return {
-            COVERAGE: say.choose([(holds, say.coverage(word)) for holds, word in cases], say.coverage("covered")),
-            REQUESTS: requested,
-            COVERS: say.choose([(holds, covers[word]) for holds, word in cases], requested),
+        met = say.column("met")
+        nothing = [say.compare(allowed, "==", say.value(0)) for allowed in allows]
+        unsure = [say.negated(say.known(each)) for each in (met, *within)]
+        words = {
+            "not-covered": (say.column("refused"), say.value(0)),
+            "undetermined": (say.column("unsure"), say.nothing()),
         }
+        if caps:
+            words["partial"] = (say.either([say.negated(each) for each in within]), say.least(allows))
+        requested = say.fact(REQUESTED)
+        cases = [(holds, say.coverage(word)) for word, (holds, _) in words.items()]
+        return [
+            {"met": say.both(required) if required else say.value(True)},
+            {"refused": say.either([say.negated(met), *nothing]), "unsure": say.either(unsure)},
+            {
+                COVERAGE: say.choose(cases, say.coverage("covered")),
+                REQUESTS: requested,
+                COVERS: say.choose([*words.values()], requested),
+            },
+        ]
 
 
 def _conditions_of(ruleset: Ruleset, rule: Rule, stage: Stage) -> Iterator[Condition]:
