@@ -333,6 +333,8 @@ class Sets:
 
     def is_empty(self) -> pl.Series:
         """Return where the set is empty."""
+        if len(self.texts) <= _BITS:
+            return self._word(0) == 0
         return self._in_rows(pl.Series(self.sizes == 0).set(~self.there, None))
 
     def has(self, element: str) -> pl.Series:
@@ -346,14 +348,14 @@ class Sets:
     def meets(self, words: Vocabulary, fitting: Callable[[str], Iterable[str]]) -> pl.Series:
         """Return where the set is `any`, or has one of the elements that fit the word in the row."""
         bits = self._bits
-        wanted = [_union(1 << bits[text] for text in fitting(word) if text in bits) for word in words.texts]
-        met = self.is_any()
+        wanted = [_union(1 << bits[text] for text in fitting(word) if text in bits) | self._any for word in words.texts]
+        met = None
         for number in range(0, max(1, len(self.texts)), _BITS):
             of_word = [each >> number & _ALL for each in wanted]
-            # The first is asked in any case: where the word in the row is unknown, so is what it meets.
-            if any(of_word) or not number:
-                found = self._word(number // _BITS) & pl.Series(of_word, dtype=pl.UInt64).gather(words.places)
-                met = met | (found != 0)
+            if met is None or any(of_word):
+                found = (self._word(number // _BITS) & pl.Series(of_word, dtype=pl.UInt64).gather(words.places)) != 0
+                met = found if met is None else met | found
+        assert met is not None
         return met
 
     def lie_within(self, other: "Sets") -> pl.Series:

@@ -57,7 +57,13 @@ class Plans:
         if twice.any():
             raise unusable([fault(PLAN_TWICE, twice.arg_true().to_list(), of_plans=True)])
         facts = {path: read(ruleset.vocabulary[path], frame[path], cells) for path in paths}
-        return cls(ids, frame, facts, tuple(each for column in facts.values() for each in wrongs(column)), cells)
+        wrong = tuple(each for column in facts.values() for each in wrongs(column))
+        rows = Rows(ruleset, frame, None, None, cells)
+        rows.facts |= facts
+        for fact in ruleset.vocabulary.values():
+            if _of_plans_alone(fact, ruleset):
+                rows.derive(fact)
+        return cls(ids, frame, rows.facts, wrong, cells)
 
     @property
     def faults(self) -> list[Fault]:
@@ -67,6 +73,14 @@ class Plans:
     def places(self, ids: pl.Series) -> pl.Series:
         """Return the place of each plan by its id, null where there is none such."""
         return ids.cast(pl.String).cast(pl.Enum(self.ids), strict=False).to_physical().cast(pl.UInt32)
+
+
+def _of_plans_alone(fact: Fact, ruleset: Ruleset) -> bool:
+    """Return whether a fact follows from facts that a frame of plans has, so that it is worked out once a plan."""
+    sources = fact.derived_from
+    return bool(sources) and all(
+        path.startswith("plan.") and path not in ruleset.fixed for path in (fact.path, *sources)
+    )
 
 
 def held(types: Mapping[str, Any], cells: bool) -> dict[str, Holds]:
@@ -107,7 +121,7 @@ class Rows:
             self.take_from_plan(fact)
             if fact.path in self.ruleset.fixed:
                 self.fix(fact)
-            if fact.derived_from:
+            if fact.derived_from and not (self.plans is not None and _of_plans_alone(fact, self.ruleset)):
                 self.derive(fact)
 
     def take_from_plan(self, fact: Fact) -> None:
