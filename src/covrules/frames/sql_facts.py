@@ -107,12 +107,10 @@ def _misfit(d: Dialect, kind: Kind, text: str) -> str | None:
 def _sets(d: Dialect, kind: Kind, column: str, holds: Holds) -> Read:
     assert isinstance(kind, SetOf)
     lists = d.as_texts(column)
-    wrong: list[tuple[str, Any]] = [(d.some(lists, lambda each: f"{each} IS NULL"), [None])]
-    if _misfit(d, kind.of, "e") is not None:
-        odd = d.some(lists, lambda each: _misfit(d, kind.of, each) or "")
-        free = f"NOT ({d.size(lists)} = 1 AND {d.has(lists, d.text('any'))}) AND " if kind.any else ""
-        wrong.append((free + odd, [""]))
-    return lists, wrong
+    misfit = _misfit(d, kind.of, "e")
+    odd = d.some(lists, lambda each: f"{each} IS NULL OR {_misfit(d, kind.of, each)}" if misfit else f"{each} IS NULL")
+    free = f"NOT ({d.size(lists)} = 1 AND {d.has(lists, d.text('any'))}) AND " if misfit and kind.any else ""
+    return lists, [(free + odd, [""] if misfit else [None])]
 
 
 _READERS: Final = {

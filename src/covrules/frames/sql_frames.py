@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Final
 import attrs
 import narwhals as nw
 
-from covrules.frames.columns import PLAN_TWICE, Holds, fact_columns, plan_columns
-from covrules.frames.program import PROBLEMS, REASONS, added_columns, facts_read, layers_of, set_tests
+from covrules.errors import Problem
+from covrules.frames.columns import PLAN, PLAN_TWICE, Holds, fact_columns, plan_columns
+from covrules.frames.program import COVERAGE, PROBLEMS, REASONS, added_columns, facts_read, layers_of, set_tests
 from covrules.frames.sql import Dialect, DuckDb, Spark, Sql, derived, test_of_set
 from covrules.frames.sql_facts import Given, Wrong, contradictions, day_of, fixed, given, out_of_force
 from covrules.kinds import describe
@@ -23,7 +24,9 @@ Named = Mapping[str, str]
 
 _OURS: Final = "covrules "
 """How the columns begin that are worked out on the way."""
-_PLAN_PROBLEMS: Final = "problems of the plan"
+_CHECKED: Final = "checked"
+_PLAN_CHECKED: Final = "plan checked"
+"""The columns that check a row and its plan: see `_Asked.checked`."""
 _SEE_ALL: Final = '\n    errors="collect" sets such rows aside and says what is wrong with each'
 
 
@@ -170,17 +173,17 @@ class _Asked:
         added = added_columns(self.ruleset, self.reasons, self.collect)
         facts = fact_columns(rows.columns, self.ruleset, added, None if plans is None else plans.columns)
         read = self.read(rows.columns, facts)
-        known = {path: each.value for path, each in read.items()}
-        wrong = [each for column in read.values() for each in column.wrong]
         ours: list[str] = []
+        of_plans: tuple[str, ...] = ()
         if plans is not None:
             checked, of_plans, ours = self.plans(plans)
-            rows = rows.joined(checked, "plan.id")
-            known |= {path: self.dialect.name(_OURS + path) for path in of_plans}
-        fixed_, contradicting = self.fixed(known)
-        rows, ours = self.checked(rows, [*wrong, *contradicting], own, ours)
-        known, columns = self.settled(known, fixed_, read)
+            rows = rows.joined(checked, PLAN)
+        known = {path: each.value for path, each in read.items()}
+        known |= {path: self.dialect.name(_OURS + path) for path in of_plans}
+        columns, wrong = self.settled(known, read)
+        columns[_CHECKED] = self.checked(wrong, _OURS + _PLAN_CHECKED in ours)
         rows, ours = self.grown(rows, columns, own, ours)
+        known |= {path: self.dialect.name(_OURS + path) for path in columns if path != _CHECKED}
         for layer in self.steps(known):
             rows, ours = self.grown(rows, layer, own, ours)
         return rows.select(self.results(added), own)
@@ -199,77 +202,71 @@ class _Asked:
     def plans(self, plans: Lazy) -> tuple[Lazy, tuple[str, ...], list[str]]:
         """Return the plans, checked and read, with the facts there are of them and the names of our columns."""
         facts = plan_columns(plans.columns, self.ruleset)
-        key = self.dialect.name("plan.id")
+        key, same = self.dialect.name(PLAN), self.dialect.name(_OURS + "same")
         read = self.read(plans.columns, facts)
-        twice = plans.select({f"{_OURS}same": f"count(*) OVER (PARTITION BY {key})"}, plans.columns)
-        same = self.dialect.name(f"{_OURS}same")
-        error = self.dialect.error(str(PLAN_TWICE))
-        single = twice.where(f"CASE WHEN {same} > 1 OR {key} IS NULL THEN {error} ELSE TRUE END")
+        own = [*plans.columns]
+        plans = plans.select({_OURS + "same": f"count(*) OVER (PARTITION BY {key})"}, own)
+        twice = self.dialect.error(str(PLAN_TWICE))
         wrong = [each for column in read.values() for each in column.wrong]
-        checked, ours = self.checked(single, wrong, plans.columns, [])
-        values = {path: self.clean(each) for path, each in read.items()}
-        grown, ours = self.grown(checked, values, [*plans.columns], ours)
-        if self.collect and ours[0] == _OURS + PROBLEMS:
-            of_plans = {_OURS + _PLAN_PROBLEMS: self.dialect.name(ours[0])}
-            return grown.select(of_plans, ["plan.id", *ours[1:]]), facts, [*ours[1:], *of_plans]
-        return grown.select({}, ["plan.id", *ours]), facts, ours
+        columns = {_OURS + path: self.clean(each) for path, each in read.items()}
+        columns |= {_OURS + _PLAN_CHECKED: self.checked(wrong, False)}
+        single = f"CASE WHEN {same} > 1 OR {key} IS NULL THEN {twice} ELSE {key} END"
+        return plans.select({PLAN: single, **columns}, []), facts, [*columns]
 
-    def checked(
-        self, rows: Lazy, wrong: Sequence[Wrong], own: Iterable[str], ours: Sequence[str]
-    ) -> tuple[Lazy, list[str]]:
-        """Return rows that end with an error where something is wrong with one, or say in a column what is."""
+    def checked(self, wrong: Sequence[Wrong], of_plans: bool) -> str:
+        """Return what a row is checked by, and its plan if that has been checked.
+
+        It is true or ends the query with an error; where rows are set aside it is the list of what is wrong, or null.
+        """
         d = self.dialect
+        before = d.name(_OURS + _PLAN_CHECKED)
         if not self.collect:
-            if not wrong:
-                return rows, [*ours]
-            cases = " ".join(f"WHEN {where} THEN {d.error(f'{problem}{_SEE_ALL}')}" for problem, where in wrong)
-            return rows.where(f"CASE {cases} ELSE TRUE END"), [*ours]
-        told = [f"CASE WHEN {where} THEN {d.text(str(problem))} END" for problem, where in wrong]
-        before = _OURS + _PLAN_PROBLEMS in ours
-        listed = d.known_of(told) if told else d.null_list()
-        any_ = " OR ".join(f"coalesce({where}, FALSE)" for _, where in wrong) or "FALSE"
-        said = f"CASE WHEN {any_} THEN {listed} END"
-        if before:
-            said = d.both_lists(d.name(_OURS + _PLAN_PROBLEMS), said)
-        return rows.select({_OURS + PROBLEMS: said}, [*own, *ours]), [_OURS + PROBLEMS, *ours]
+            cases = [f"WHEN NOT {before} THEN FALSE"] if of_plans else []
+            cases += [f"WHEN {where} THEN {self.ended(problem)}" for problem, where in wrong]
+            return f"CASE {' '.join(cases)} ELSE TRUE END" if cases else "TRUE"
+        told = d.known_of([f"CASE WHEN {where} THEN {d.text(str(problem))} END" for problem, where in wrong])
+        any_ = " OR ".join(f"coalesce({where}, FALSE)" for _, where in wrong)
+        said = f"CASE WHEN {any_} THEN {told} END" if wrong else d.null_list()
+        return d.both_lists(before, said) if of_plans else said
+
+    def ended(self, problem: Problem) -> str:
+        """Return what ends the query with an error that tells of a problem."""
+        return self.dialect.error(f"{problem}{_SEE_ALL}")
 
     def clean(self, column: Given) -> str:
-        """Return the value of a column where it can be used."""
-        if not self.collect or not column.wrong:
+        """Return the value of a column where it can be used; elsewhere there is none, or the query ends."""
+        if not column.wrong:
             return column.value
+        if not self.collect:
+            cases = " ".join(f"WHEN {where} THEN {self.ended(problem)}" for problem, where in column.wrong)
+            return f"CASE {cases} ELSE {column.value} END"
         wrong = " OR ".join(f"coalesce({where}, FALSE)" for _, where in column.wrong)
         return f"CASE WHEN NOT ({wrong}) THEN {column.value} END"
 
-    def fixed(self, known: Named) -> tuple[dict[str, str], list[Wrong]]:
-        """Return what the ruleset fixes, and where that contradicts what is known, or it is not in force."""
-        day = day_of(self.dialect, known, self.as_of)
-        wrong = [*out_of_force(self.dialect, self.ruleset, known, self.as_of)] if self.ruleset.dated else []
-        fixed_ = {}
-        for path in self.ruleset.fixed:
-            fact = self.ruleset.vocabulary[path]
-            fixed_[path] = fixed(self.dialect, self.ruleset, fact, day)
-            if path in known:
-                wrong += contradictions(self.dialect, self.ruleset, fact, known[path], day)
-        return fixed_, wrong
+    def settled(self, known: Named, read: Mapping[str, Given]) -> tuple[dict[str, str], list[Wrong]]:
+        """Return the columns that facts become, and what is wrong that no such column finds.
 
-    def settled(self, known: Named, fixed_: Named, read: Mapping[str, Given]) -> tuple[dict[str, str], dict[str, str]]:
-        """Return the expressions of the facts there are, and the columns that some of them are to become."""
+        A column finds what is wrong with what it is read from; a fact that no rule reads becomes none.
+        """
+        d, ruleset = self.dialect, self.ruleset
+        day = day_of(d, known, self.as_of)
+        wanted = {fact.path for fact in with_sources(facts_read(ruleset, self.stage), ruleset.vocabulary)}
+        wrong = [*out_of_force(d, ruleset, known, self.as_of)] if ruleset.dated else []
         columns: dict[str, str] = {}
-        settled: dict[str, str] = {}
-        wanted = {fact.path for fact in with_sources(facts_read(self.ruleset, self.stage), self.ruleset.vocabulary)}
-        for path in self.ruleset.vocabulary:
-            if path not in wanted or not (path in known or path in fixed_):
+        for path, fact in ruleset.vocabulary.items():
+            if path in read and (self.collect or path not in wanted):
+                wrong += read[path].wrong
+            if path in ruleset.fixed and path in known:
+                wrong += contradictions(d, ruleset, fact, known[path], day)
+            if path not in wanted or not (path in read or path in ruleset.fixed):
                 continue
             value = self.clean(read[path]) if path in read else known.get(path)
-            if path in fixed_:
-                value = fixed_[path] if value is None else f"coalesce({fixed_[path]}, {value})"
+            if path in ruleset.fixed:
+                ours = fixed(d, ruleset, fact, day)
+                value = ours if value is None else f"coalesce({ours}, {value})"
             assert value is not None
-            constant = path in fixed_ and path not in known and not self.ruleset.turns
-            from_plan = path in known and path not in read and path not in fixed_
-            settled[path] = value if constant or from_plan else self.dialect.name(_OURS + path)
-            if not (constant or from_plan):
-                columns[path] = value
-        return settled, columns
+            columns[path] = value
+        return columns, wrong
 
     # --- the rules ------------------------------------------------------------------------------------------
 
@@ -291,13 +288,16 @@ class _Asked:
         yield from layers_of(self.ruleset, self.stage, say)
 
     def results(self, added: Iterable[str]) -> dict[str, str]:
-        """Return the columns of the verdict; where a row cannot be used they are empty."""
-        name = self.dialect.name
+        """Return the columns of the verdict; a row that cannot be used has none, and no coverage goes unchecked."""
+        checked = self.dialect.name(_OURS + _CHECKED)
         results = {}
         for column in added:
-            value = self.why() if column == REASONS else name(_OURS + column)
-            aside = self.collect and column != PROBLEMS
-            results[column] = f"CASE WHEN {name(_OURS + PROBLEMS)} IS NULL THEN {value} END" if aside else value
+            value = self.why() if column == REASONS else self.dialect.name(_OURS + column)
+            if self.collect:
+                value = checked if column == PROBLEMS else f"CASE WHEN {checked} IS NULL THEN {value} END"
+            elif column == COVERAGE:
+                value = f"CASE WHEN {checked} THEN {value} END"
+            results[column] = value
         return results
 
     def why(self) -> str:
