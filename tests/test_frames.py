@@ -14,7 +14,7 @@ from benchmarks.cases import case_data
 
 import covrules
 import generators
-from covrules import Case, FactError, case_from_dict
+from covrules import Case, FactError, case_from_dict, case_from_row
 from covrules.facts import FACTS
 from covrules.library import shipped
 from covrules.rule import STAGES
@@ -317,3 +317,26 @@ def test_what_is_no_frame_is_refused():
         BASE.evaluate_frame(ROWS, errors="colect")
     with pytest.raises(TypeError, match="the plans must be a frame of duckdb"):
         BASE.evaluate_frame(relation(pl.DataFrame({"plan.id": ["a"]})), pl.DataFrame({"plan.id": ["a"]}))
+
+
+# --- a row as a case --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["polars", "pandas-classic", "pandas-nullable", "pandas-arrow"])
+def test_a_row_of_a_frame_is_the_case_it_came_from(kind):
+    frame = KINDS[kind][0](ROWS)
+    decided = BASE.evaluate_frame(frame)
+    for number, case in enumerate(CASES[:60]):
+        row = decided.row(number, named=True) if kind == "polars" else decided.iloc[number]
+        given = {
+            path: case.get(path) for path, fact in FACTS.items() if fact.derived_from and case.get(path) is not None
+        }
+        if not given:
+            assert case_from_row(row) == case
+
+
+def test_a_row_that_cannot_be_a_case_is_refused_without_its_values():
+    with pytest.raises(FactError) as refused:
+        case_from_row({"visit.minutes": 7.5, "prescription.prescriber": "Dr. Smith", "notes": "x"})
+    assert [problem.path for problem in refused.value.problems] == ["prescription.prescriber", "visit.minutes"]
+    assert "Smith" not in str(refused.value)

@@ -15,7 +15,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from covrules.case_reading import case_from_dict
+from covrules.case_reading import case_from_dict, case_from_row
 from covrules.errors import CovrulesError, EngineDisagreement, EngineUnavailable, FactError, RulesetError
 from covrules.facts import (
     Authorization,
@@ -60,6 +60,7 @@ __all__ = [
     "RulesetError",
     "Visit",
     "case_from_dict",
+    "case_from_row",
     "compare",
     "load",
     "sweep",

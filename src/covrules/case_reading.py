@@ -1,5 +1,6 @@
 """A case from nested plain values, as JSON has them; all that is wrong is said at once, and no value is repeated."""
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -12,6 +13,39 @@ from covrules.kinds import Unfit, describe
 
 # No digits: a name with some may be a patient's number.
 _NAME = re.compile(r"[a-z][a-z_]{0,39}(\.[a-z][a-z_]{0,39})?")
+
+
+def case_from_row(row: Mapping[str, Any]) -> Case:
+    """Return the case in a row of a frame, such as `df.row(0, named=True)` in Polars or `df.iloc[0]` in pandas.
+
+    Values are those of typed columns: 2147483647 is `unlimited`, 9999-12-31 is `open` or `never`, `["any"]` is `any`;
+    null and NaN are unknown. What is no fact is passed over, such as the columns of a verdict. Raises one FactError
+    listing every value that cannot be used.
+
+    >>> case = case_from_row({"patient": 7, "visit.minutes": 60.0, "plan.units_per_visit": 2147483647})
+    >>> case.visit.minutes, case.plan.units_per_visit
+    (60, UNLIMITED)
+    """
+    facts: dict[str, dict[str, Any]] = {}
+    for name, value in row.items():
+        group, _, fact = str(name).partition(".")
+        if name in FACTS or (group == OWN and fact):
+            facts.setdefault(group, {})[fact] = _of_cell(value)
+    return case_from_dict(facts)
+
+
+def _of_cell(value: Any) -> Any:
+    """Return a value of a typed column as JSON has it."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()  # numpy's numbers, flags and lists
+    if isinstance(value, dt.datetime) and value == value:
+        value = value.date() if value.time() == dt.time() else value
+    # What equals nothing, not even itself, is how pandas says that it does not know.
+    if value is None or type(value).__name__ == "NAType" or value != value:
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return "any" if value == ["any"] else value
 
 
 def looks_like_a_name(name: object) -> bool:

@@ -80,7 +80,7 @@ class Comparison:
 
     @property
     def counts(self) -> Any:
-        """The visits that change as a Polars frame: how many of each group, from what to what, because of which rule.
+        """How many visits of each group change, from what to what and because of which rule, as a Polars frame.
 
         Raises ImportError where Polars is not installed.
         """

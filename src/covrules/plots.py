@@ -318,7 +318,7 @@ def _heat_map(sweep: "Sweep") -> Any:
         share = shares[sweep.words(point)]
         x, y = columns.index(sweep.words(point)[1]), rows.index(sweep.words(point)[0])
         axes.add_patch(rectangle((x - 0.48, y - 0.47), 0.96, 0.94, facecolor=mesh(share / highest), linewidth=0))
-        ink = "white" if share / highest > 0.8 else _INK
+        ink = "white" if share / highest > 0.6 else _INK
         axes.text(x, y - 0.1, f"{share:.0%}", ha="center", va="center", fontsize=12, fontweight="bold", color=ink)
         axes.text(x, y + 0.24, f"{point.units_covered:,} units", ha="center", va="center", fontsize=8, color=ink)
     return figure

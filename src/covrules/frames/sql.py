@@ -25,6 +25,8 @@ class Dialect(ABC):
 
     quote: ClassVar[str]
     integer_division: ClassVar[str]
+    checks_rows: ClassVar[bool]
+    """Whether rows are checked by a condition on them, and not where their values are read: whichever does no harm."""
 
     def name(self, name: str) -> str:
         """Return the name of a column, as it may stand in SQL."""
@@ -133,6 +135,7 @@ class DuckDb(Dialect):
 
     quote = '"'
     integer_division = "//"
+    checks_rows = True
 
     def odd_text(self, hexadecimal: str) -> str:
         return f"decode(unhex('{hexadecimal}'))"
@@ -200,6 +203,8 @@ class Spark(Dialect):
 
     quote = "`"
     integer_division = "div"
+    # From a condition on rows Spark works out what holds of every column after it, until its memory is full.
+    checks_rows = False
 
     def odd_text(self, hexadecimal: str) -> str:
         return f"decode(unhex('{hexadecimal}'), 'UTF-8')"

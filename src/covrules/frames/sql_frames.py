@@ -181,12 +181,20 @@ class _Asked:
         known = {path: each.value for path, each in read.items()}
         known |= {path: self.dialect.name(_OURS + path) for path in of_plans}
         columns, wrong = self.settled(known, read)
-        columns[_CHECKED] = self.checked(wrong, _OURS + _PLAN_CHECKED in ours)
+        if self.by_rows:
+            rows = rows.where(self.checked(wrong, False))
+        else:
+            columns[_CHECKED] = self.checked(wrong, _OURS + _PLAN_CHECKED in ours)
         rows, ours = self.grown(rows, columns, own, ours)
         known |= {path: self.dialect.name(_OURS + path) for path in columns if path != _CHECKED}
         for layer in self.steps(known):
             rows, ours = self.grown(rows, layer, own, ours)
         return rows.select(self.results(added), own)
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether a condition on rows ends the query where one cannot be used."""
+        return self.dialect.checks_rows and not self.collect
 
     def grown(self, rows: Lazy, columns: Named, own: Sequence[str], ours: Sequence[str]) -> tuple[Lazy, list[str]]:
         """Return rows with columns of ours added to those there are, and the names of ours."""
@@ -209,7 +217,10 @@ class _Asked:
         twice = self.dialect.error(str(PLAN_TWICE))
         wrong = [each for column in read.values() for each in column.wrong]
         columns = {_OURS + path: self.clean(each) for path, each in read.items()}
-        columns |= {_OURS + _PLAN_CHECKED: self.checked(wrong, False)}
+        if self.by_rows:
+            plans = plans.where(self.checked(wrong, False))
+        else:
+            columns[_OURS + _PLAN_CHECKED] = self.checked(wrong, False)
         single = f"CASE WHEN {same} > 1 OR {key} IS NULL THEN {twice} ELSE {key} END"
         return plans.select({PLAN: single, **columns}, []), facts, [*columns]
 
@@ -222,7 +233,9 @@ class _Asked:
         before = d.name(_OURS + _PLAN_CHECKED)
         if not self.collect:
             cases = [f"WHEN NOT {before} THEN FALSE"] if of_plans else []
-            cases += [f"WHEN {where} THEN {self.ended(problem)}" for problem, where in wrong]
+            ends = " ".join(f"WHEN {where} THEN {self.ended(problem)}" for problem, where in wrong)
+            any_ = " OR ".join(f"({where})" for _, where in wrong)
+            cases += [f"WHEN {any_} THEN CASE {ends} END"] if wrong else []
             return f"CASE {' '.join(cases)} ELSE TRUE END" if cases else "TRUE"
         told = d.known_of([f"CASE WHEN {where} THEN {d.text(str(problem))} END" for problem, where in wrong])
         any_ = " OR ".join(f"coalesce({where}, FALSE)" for _, where in wrong)
@@ -235,7 +248,7 @@ class _Asked:
 
     def clean(self, column: Given) -> str:
         """Return the value of a column where it can be used; elsewhere there is none, or the query ends."""
-        if not column.wrong:
+        if not column.wrong or self.by_rows:
             return column.value
         if not self.collect:
             cases = " ".join(f"WHEN {where} THEN {self.ended(problem)}" for problem, where in column.wrong)
@@ -254,7 +267,7 @@ class _Asked:
         wrong = [*out_of_force(d, ruleset, known, self.as_of)] if ruleset.dated else []
         columns: dict[str, str] = {}
         for path, fact in ruleset.vocabulary.items():
-            if path in read and (self.collect or path not in wanted):
+            if path in read and (self.collect or self.by_rows or path not in wanted):
                 wrong += read[path].wrong
             if path in ruleset.fixed and path in known:
                 wrong += contradictions(d, ruleset, fact, known[path], day)
@@ -295,7 +308,7 @@ class _Asked:
             value = self.why() if column == REASONS else self.dialect.name(_OURS + column)
             if self.collect:
                 value = checked if column == PROBLEMS else f"CASE WHEN {checked} IS NULL THEN {value} END"
-            elif column == COVERAGE:
+            elif column == COVERAGE and not self.by_rows:
                 value = f"CASE WHEN {checked} THEN {value} END"
             results[column] = value
         return results
