@@ -310,6 +310,39 @@ def intake_command(
     _usable(lambda: take_in(begin(), save))
 
 
+@main.command("batch")
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@_RULESET
+@click.option("-o", "out", required=True, metavar="OUT", type=click.Path(path_type=Path), help="The result.")
+@click.option("--plans", metavar="FILE", type=click.Path(path_type=Path), help="The facts of plans, by their plan.id.")
+@_STAGE
+@_AS_OF
+def batch_command(
+    source: Path, ruleset: str, out: Path, plans: Path | None, stage: Any, as_of: dt.datetime | None
+) -> None:
+    """Decide every row of IN, a file of any length, and write it to OUT with its verdict beside it.
+
+    IN, OUT and the plans are Parquet or CSV, as the ends of their names say (.parquet, .csv). Columns are named by
+    their facts (visit.minutes), an empty cell is unknown; a set in CSV has | between its elements, and is empty if it
+    is | alone. Rows with values that cannot be used are kept, without a verdict: the column problems says why.
+    """
+    day = as_of.date() if as_of else None
+
+    def decide() -> Any:
+        from covrules.batch import progress_bar, run
+
+        with progress_bar() as progress:
+            return run(source, load(ruleset, on=day), out, plans, stage, day, progress)
+
+    try:
+        click.echo(_usable(decide).to_text())
+    except ImportError as error:
+        _end(error, 2)
+    except KeyboardInterrupt:
+        click.echo(f"interrupted: nothing is written to {shown(str(out))}", err=True)
+        sys.exit(130)
+
+
 def _usable(make: Callable[[], Any]) -> Any:
     """Return what is made, or end with the status of what cannot be used."""
     try:
