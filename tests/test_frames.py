@@ -340,3 +340,66 @@ def test_a_row_that_cannot_be_a_case_is_refused_without_its_values():
         case_from_row({"visit.minutes": 7.5, "prescription.prescriber": "Dr. Smith", "notes": "x"})
     assert [problem.path for problem in refused.value.problems] == ["prescription.prescriber", "visit.minutes"]
     assert "Smith" not in str(refused.value)
+
+
+# --- Spark, and long runs ---------------------------------------------------------------------------------------
+
+
+def test_spark_runs_no_python_on_rows_and_nothing_before_it_is_asked(spark):
+    frame, plans = spark.frame(ROWS.head(5).drop(PLAN_COLUMNS)), spark.frame(two_frames()[1])
+    jobs = spark.session.sparkContext.statusTracker()
+    before = len(jobs.getJobIdsForGroup())
+    result = BASE.evaluate_frame(frame.withColumn("plan.id", sql_text("P1")), plans, reasons=True, errors="collect")
+    assert len(jobs.getJobIdsForGroup()) == before
+    plan = result._jdf.queryExecution().executedPlan().toString()
+    assert "Project" in plan
+    assert not [word for word in ("Python", "Arrow", "Pandas", "MapIn", "UDF") if word in plan]
+
+
+def sql_text(text):
+    from pyspark.sql.functions import lit
+
+    return lit(text)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("id", shipped())
+def test_100_000_rows_say_what_evaluate_says(kind, id):
+    ruleset = covrules.load(id)
+    rnd = random.Random(f"long {id}")
+    cases = [generators.case_for(rnd, ruleset) for _ in range(100_000 // len(shipped()))]
+    rows = rows_of(cases, ruleset.vocabulary, also=[path for path, fact in FACTS.items() if not fact.derived_from])
+    make, back = KINDS[kind]
+    for stage in STAGES:
+        result = back(ruleset.evaluate_frame(make(rows), stage=stage, reasons=True, as_of=DAY))
+        assert differences(result, said_of(ruleset, cases, stage, DAY), rows.columns) == []
+
+
+@pytest.mark.long
+def test_100_000_rows_of_spark_say_what_evaluate_says(spark):
+    rnd = random.Random("spark")
+    for id in shipped():
+        ruleset = covrules.load(id)
+        cases = [generators.case_for(rnd, ruleset) for _ in range(100_000 // len(shipped()))]
+        rows = rows_of(cases, ruleset.vocabulary)
+        result = spark.back(ruleset.evaluate_frame(spark.frame(rows), reasons=True, as_of=DAY))
+        assert differences(result, said_of(ruleset, cases, "planned", DAY), rows.columns) == []
+
+
+@pytest.mark.parametrize("kind", ["polars", "pandas-classic", "pandas-nullable", "pyarrow"])
+def test_a_frame_in_which_nothing_is_known_says_what_an_empty_case_does(kind):
+    rows = rows_of([Case(), Case()], FACTS, also=[path for path, fact in FACTS.items() if not fact.derived_from])
+    make, back = KINDS[kind]
+    assert (
+        differences(
+            back(BASE.evaluate_frame(make(rows), reasons=True)), said_of(BASE, [Case()] * 2, "planned"), rows.columns
+        )
+        == []
+    )
+
+
+def test_a_frame_without_rows_or_without_facts_is_decided_too():
+    assert BASE.evaluate_frame(ROWS.clear()).height == 0
+    assert BASE.evaluate_frame(pl.DataFrame({"patient": [1, 2]}))["coverage"].to_list() == ["undetermined"] * 2
+    assert BASE.evaluate_frame(pd.DataFrame({"patient": [1]}))["coverage"].tolist() == ["undetermined"]

@@ -141,7 +141,7 @@ def test_a_shipped_ruleset_is_decided_once_all_is_answered(name):
 
 
 @pytest.mark.usefixtures("soon")
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_back_undoes_exactly_and_what_nobody_knows_is_not_asked_again(rnd):
     made = ruleset(rnd)
@@ -201,7 +201,7 @@ def test_a_case_is_saved_and_read_back_as_it_is(rnd, data):
 
 
 @pytest.mark.usefixtures("soon")
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=9, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_a_sitting_goes_on_where_it_was_left(rnd):
     made = ruleset(rnd)

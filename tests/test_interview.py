@@ -63,7 +63,7 @@ def fixed(path):
 STEPS = st.lists(st.sampled_from(["answer"] * 12 + ["skip", "enter", "back", "back", "stop", "wrong"]), max_size=70)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(STEPS, st.data())
 def test_the_file_says_exactly_what_was_answered(steps, data):
     with tempfile.TemporaryDirectory() as folder:
@@ -106,7 +106,7 @@ def test_the_file_says_exactly_what_was_answered(steps, data):
         assert os.listdir(folder) == ["my-plan.yaml"]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.data())
 def test_answers_taken_together_in_any_order(data):
     order = data.draw(st.permutations(PLAN_FACTS))[: data.draw(st.integers(0, len(PLAN_FACTS)))]
@@ -123,7 +123,7 @@ def test_answers_taken_together_in_any_order(data):
         assert read_answers(as_json.encode(), "x", DAY).facts == facts
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(ANY_TEXT, ANY_TEXT, ANY_TEXT, ANY_TEXT)
 def test_the_file_is_safe_whatever_is_typed(title, payer, who, reference):
     given_ = dict(
@@ -169,7 +169,7 @@ def statuses(verdict):
     return [finding.status for finding in verdict.findings]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_a_question_left_out_cannot_matter(data):
     with tempfile.TemporaryDirectory() as folder:

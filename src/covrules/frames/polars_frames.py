@@ -30,7 +30,9 @@ def evaluate(
 ) -> Any:
     """Return a frame with the verdict on every row; of a lazy one nothing is worked out before it is collected."""
     columns = frame.collect_schema().names()
-    given = in_polars(frame, [name for name in columns if name in ruleset.vocabulary])
+    known_columns = [name for name in columns if name in ruleset.vocabulary]
+    # Without any column there would be no rows.
+    given = in_polars(frame, known_columns) if known_columns else in_polars(frame.with_row_index(_ROW), [_ROW])
     types = given.collect_schema()
     known = None if plans is None else Plans.of(collected(plans), ruleset)
     of_plans = None if known is None else known.given.columns
