@@ -30,9 +30,7 @@ def evaluate(
 ) -> Any:
     """Return a frame with the verdict on every row; of a lazy one nothing is worked out before it is collected."""
     columns = frame.collect_schema().names()
-    known_columns = [name for name in columns if name in ruleset.vocabulary]
-    # Without any column there would be no rows.
-    given = in_polars(frame, known_columns) if known_columns else in_polars(frame.with_row_index(_ROW), [_ROW])
+    given = in_polars(frame, [name for name in columns if name in ruleset.vocabulary])
     types = given.collect_schema()
     known = None if plans is None else Plans.of(collected(plans), ruleset)
     of_plans = None if known is None else known.given.columns
@@ -78,6 +76,9 @@ def in_polars(frame: "nw.DataFrame[Any] | nw.LazyFrame[Any]", names: Sequence[st
     if isinstance(frame, nw.LazyFrame):
         lazy: pl.LazyFrame = frame.to_native().select(names)
         return lazy
+    if not names:
+        # Without any column there would be no rows.
+        return pl.select(pl.int_range(len(frame)).alias(_ROW))
     try:
         given: pl.DataFrame = frame.select(names).to_polars()
         # What is unknown in every row has no type that matters: pandas calls a column of nothing but None text.
