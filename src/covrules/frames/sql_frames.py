@@ -56,6 +56,10 @@ class Lazy(ABC):
     def joined(self, other: "Lazy", on: str) -> "Lazy":
         """Return the rows, each with the columns of the row of another frame that has the same in one column."""
 
+    def packed(self) -> tuple["Lazy", dict[str, str], list[str]]:
+        """Return the rows with what carries their own columns along, how each is had from that, and its columns."""
+        return self, {name: self.dialect.name(name) for name in self.columns}, [*self.columns]
+
     @property
     @abstractmethod
     def native(self) -> Any:
@@ -107,6 +111,16 @@ class SparkFrame(Lazy):
 
     def where(self, condition: str) -> "SparkFrame":
         return SparkFrame(self.native.where(condition))
+
+    def packed(self) -> tuple[Lazy, dict[str, str], list[str]]:
+        # Spark writes every row anew for each step, field by field; what is one field is carried along at once.
+        own = _OURS + "own"
+        name = self.dialect.name
+        return (
+            self.select({own: "struct(*)"}, self.columns),
+            {column: f"{name(own)}.{name(column)}" for column in self.columns},
+            [own],
+        )
 
     def joined(self, other: Lazy, on: str) -> "SparkFrame":
         key = f"{_OURS}key"
@@ -169,10 +183,10 @@ class _Asked:
 
     def decided(self, rows: Lazy, plans: Lazy | None) -> Lazy:
         """Return the rows with the verdict beside them."""
-        own = [*rows.columns]
         added = added_columns(self.ruleset, self.reasons, self.collect)
         facts = fact_columns(rows.columns, self.ruleset, added, None if plans is None else plans.columns)
         read = self.read(rows.columns, facts)
+        rows, unpacked, own = rows.packed()
         ours: list[str] = []
         of_plans: tuple[str, ...] = ()
         if plans is not None:
@@ -189,7 +203,7 @@ class _Asked:
         known |= {path: self.dialect.name(_OURS + path) for path in columns if path != _CHECKED}
         for layer in self.steps(known):
             rows, ours = self.grown(rows, layer, own, ours)
-        return rows.select(self.results(added), own)
+        return rows.select(unpacked | self.results(added), [])
 
     @property
     def by_rows(self) -> bool:
