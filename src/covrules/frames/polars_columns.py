@@ -5,8 +5,8 @@ once of each text there is, never once a row.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import reduce
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial, reduce
 from operator import or_
 from typing import Any, Final
 
@@ -29,6 +29,10 @@ EMPTY_SET: Final = "|"
 
 _BITS: Final = 64
 _ALL: Final = (1 << _BITS) - 1
+_FEW: Final = 16
+"""How many texts a column may be compared with, one after the other, before it is quicker to look each cell up."""
+_FIRST: Final = 1000
+"""How many cells are looked at to guess which texts there are."""
 
 
 def holds(dtype: pl.DataType) -> Holds:
@@ -66,7 +70,8 @@ def type_of(kind: Kind) -> pl.DataType:
         case "date":
             return pl.Date()
         case "enum":
-            return pl.UInt32()
+            assert isinstance(kind, Enum)
+            return _type_of_places(len(kind.values))
         case _:
             return pl.String()
 
@@ -248,9 +253,49 @@ def _parsed_day(kind: Kind, text: str) -> dt.date | None:
 
 def _places(kind: Kind, given: pl.Series) -> pl.Series:
     assert isinstance(kind, Enum)
-    if given.dtype == pl.Null:
-        return given.cast(pl.UInt32)
-    return given.cast(pl.Enum(kind.values), strict=False).to_physical().cast(pl.UInt32)
+    return places_in(kind.values, given)
+
+
+def places_in(texts: Sequence[str], column: pl.Series, there: Sequence[str] | None = None) -> pl.Series:
+    """Return the place of each text of a column among some texts, null where it is none of them.
+
+    Comparing the whole column with a text is many times as quick as looking every cell up, so that is tried first with
+    the few texts there may be, or those of the first cells, which may be `there` already.
+    """
+    dtype = _type_of_places(len(texts))
+    if column.dtype == pl.String:
+        few = there or (texts if len(texts) <= _FEW else _first_texts(column))
+        if len(few) <= _FEW:
+            places = pl.Series([None], dtype=dtype).new_from_index(0, len(column))
+            for text in few:
+                if text in texts:
+                    places = pl.Series([texts.index(text)], dtype=dtype).zip_with(column == text, places)
+            if places.null_count() == column.null_count():
+                return places
+    return column.cast(pl.Enum(texts), strict=False).to_physical().cast(dtype)
+
+
+def _type_of_places(texts: int) -> pl.DataType:
+    """Return the type of places among so many texts; there is a number more than there are texts."""
+    return pl.UInt8() if texts < 1 << 8 else pl.UInt32()
+
+
+def _first_texts(column: pl.Series) -> list[str]:
+    return column.head(_FIRST).unique().drop_nulls().sort().to_list()
+
+
+def _vocabulary(
+    column: pl.Series, fits: Callable[[str], bool], also: tuple[str, ...] = ()
+) -> tuple[tuple[str, ...], pl.Series]:
+    """Return the different texts of a column of text that fit, after those there are also, and their places in it."""
+    there = _first_texts(column)
+    for more in (True, False):
+        texts = (*also, *[text for text in there if text not in also and fits(text)])
+        places = places_in(texts, column, there)
+        if places.null_count() == column.null_count() or not more:
+            break
+        there = column.unique().drop_nulls().to_list()
+    return texts, places
 
 
 def _codes(kind: Kind, given: pl.Series) -> pl.Series:
@@ -292,9 +337,7 @@ class Vocabulary:
     @classmethod
     def of(cls, column: pl.Series) -> "Vocabulary":
         """Return the texts of a column of text."""
-        texts = column.cast(pl.String)
-        different = texts.unique().drop_nulls()
-        return cls(tuple(different.to_list()), texts.cast(pl.Enum(different)).to_physical())
+        return cls(*_vocabulary(column.cast(pl.String), lambda text: True))
 
     def look_up(self, of: Callable[[str], Any], dtype: Any) -> pl.Series:
         """Return in each row what is so of its text, found out once for each text."""
@@ -399,10 +442,13 @@ def _union(bits: Iterable[int]) -> int:
 
 def united(of_elements: Masks, sizes: Places) -> Masks:
     """Return for each set the union of what is so of its elements, which come one after the other."""
+    starts = np.cumsum(sizes) - sizes
+    filled = sizes > 0
+    if len(sizes) and filled.all():
+        return np.bitwise_or.reduceat(of_elements, starts)
     all_ = np.zeros(len(sizes), of_elements.dtype)
     if len(of_elements):
-        filled = sizes > 0
-        all_[filled] = np.bitwise_or.reduceat(of_elements, (np.cumsum(sizes) - sizes)[filled])
+        all_[filled] = np.bitwise_or.reduceat(of_elements, starts[filled])
     return all_
 
 
@@ -418,8 +464,8 @@ def sets_of(fact: Fact, given: pl.Series) -> Sets:
     if odd.any():
         return _without(fact, lists, pl.Series(united(odd, sizes) != 0))
     sets = Sets(fact, texts, places, sizes, there)
-    more_than_any = (sets.is_any() & (pl.Series(sizes) > 1)).fill_null(False)
-    return _without(fact, lists, more_than_any) if more_than_any.any() else sets
+    more_than_any = (sets.is_any() & (pl.Series(sizes) > 1)).fill_null(False) if kind.any else None
+    return sets if more_than_any is None or not more_than_any.any() else _without(fact, lists, more_than_any)
 
 
 def _without(fact: Fact, lists: pl.Series, bad: pl.Series) -> Sets:
@@ -431,13 +477,5 @@ def _without(fact: Fact, lists: pl.Series, bad: pl.Series) -> Sets:
 def _elements(kind: SetOf, elements: pl.Series) -> tuple[tuple[str, ...], Places]:
     """Return the texts of elements, and of each the place of its own; the number after those is for what is no fit."""
     also = ("any",) if kind.any else ()
-    if isinstance(kind.of, Enum):
-        texts = (*also, *kind.of.values)
-    else:
-        there = elements.cast(pl.String).unique().drop_nulls().to_list()
-        texts = (*also, *[text for text in there if text not in also and _fits(kind.of, text)])
-    if elements.dtype == pl.Null:
-        return texts, np.full(len(elements), len(texts))
-    return texts, elements.cast(pl.Enum(texts), strict=False).to_physical().cast(pl.UInt32).fill_null(
-        len(texts)
-    ).to_numpy()
+    texts, places = _vocabulary(elements.cast(pl.String), partial(_fits, kind.of), also)
+    return texts, places.fill_null(len(texts)).to_numpy()

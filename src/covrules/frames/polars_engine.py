@@ -39,7 +39,7 @@ from covrules.verdicts import Coverage
 _STATUSES: Final = pl.Enum(STATUSES)
 _COVERAGES: Final = pl.Enum(get_args(Coverage))
 _BITS: Final = 60
-_AT_ONCE: Final = 1 << 17
+_AT_ONCE: Final = 1 << 18
 """How many rows are worked on at once: few enough that what is worked out in between stays small."""
 
 
@@ -60,7 +60,7 @@ class _Expressions(Algebra[pl.Expr]):
     def value(self, value: Any, like: str | None = None) -> pl.Expr:
         kind = self.vocabulary[like].kind if like is not None else None
         if isinstance(kind, Enum):
-            return pl.lit(place_of(value, kind), dtype=pl.UInt32)
+            return pl.lit(place_of(value, kind), dtype=type_of(kind))
         if isinstance(value, dt.date):
             return pl.lit(dt.date(value.year, value.month, value.day), dtype=pl.Date)
         return pl.lit(int(value) if value is UNLIMITED else value)

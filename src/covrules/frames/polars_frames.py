@@ -123,14 +123,25 @@ def _lazily(frame: pl.LazyFrame, work: Work) -> pl.LazyFrame:
 
 
 def _beside(frame: Any, results: pl.DataFrame) -> Any:
-    """Return a pandas frame with the results beside it, counts in a type of pandas' that knows nulls."""
+    """Return a pandas frame with the results beside it: labels as categories, counts in a type that knows nulls."""
     import pandas as pd
 
-    added = results.to_pandas()
-    added.index = frame.index
-    for name, dtype in results.schema.items():
-        if dtype == pl.Int64:
-            values = results[name]
-            numbers, unknown = values.fill_null(0).to_numpy(), values.is_null().to_numpy()
-            added[name] = pd.arrays.IntegerArray(numbers.copy(), unknown.copy())
+    # A type for each column would have its words looked at anew.
+    types = {str(words): pd.CategoricalDtype(words) for words in (_words(dtype) for dtype in results.dtypes) if words}
+
+    def column(values: pl.Series) -> Any:
+        words = _words(values.dtype)
+        if words:
+            codes = values.to_physical().cast(pl.Int16).fill_null(-1).to_numpy()
+            return pd.Categorical.from_codes(codes, dtype=types[str(words)], validate=False)
+        if values.dtype == pl.Int64:
+            return pd.arrays.IntegerArray(values.fill_null(0).to_numpy().copy(), values.is_null().to_numpy().copy())
+        return values.to_pandas().to_numpy()
+
+    added = pd.DataFrame({name: column(results[name]) for name in results.columns}, index=frame.index, copy=False)
     return pd.concat([frame, added], axis=1)
+
+
+def _words(dtype: pl.DataType) -> list[str]:
+    """Return the words of a type of labels; there are none of others."""
+    return dtype.categories.to_list() if isinstance(dtype, pl.Enum) else []

@@ -236,7 +236,7 @@ class Rows:
         assert isinstance(fact.kind, Enum)
         kind = fact.kind
         return self.vocabulary(fact.derived_from[0]).look_up(
-            lambda code: place_of(specificity(code) or "", kind), pl.UInt32
+            lambda code: place_of(specificity(code) or "", kind), type_of(kind)
         )
 
     def diagnosis_valid(self, fact: Fact) -> pl.Series:
