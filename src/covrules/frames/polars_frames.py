@@ -132,7 +132,7 @@ def _beside(frame: Any, results: pl.DataFrame) -> Any:
     def column(values: pl.Series) -> Any:
         words = _words(values.dtype)
         if words:
-            codes = values.to_physical().cast(pl.Int16).fill_null(-1).to_numpy()
+            codes = values.to_physical().cast(pl.Int8).fill_null(-1).to_numpy()
             return pd.Categorical.from_codes(codes, dtype=types[str(words)], validate=False)
         if values.dtype == pl.Int64:
             return pd.arrays.IntegerArray(values.fill_null(0).to_numpy().copy(), values.is_null().to_numpy().copy())
