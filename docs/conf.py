@@ -1,21 +1,74 @@
 """How Sphinx builds the documentation."""
 
 import os
+import sys
 from pathlib import Path
 
 import covrules
 
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
 project = "covrules"
-copyright = "2026, the covrules authors"
+author = "the covrules authors"
+copyright = f"2026, {author}"
 release = version = covrules.__version__
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx_click",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinxcontrib.programoutput",
+    "docstrings",
+    "file_format",
+]
 # Executed notebooks are kept beside the folder of the pages, which may be within this one.
 exclude_patterns = ["_build", "jupyter_execute"]
-html_theme = "alabaster"
-html_theme_options = {"page_width": "1240px", "body_max_width": "none"}
+root_doc = "index"
+
+# --- how it looks --------------------------------------------------------------------------------------------------
+
+html_theme = "pydata_sphinx_theme"
+html_title = "covrules"
+html_theme_options = {
+    "logo": {"text": "covrules"},
+    "navbar_align": "left",
+    "show_toc_level": 2,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+html_sidebars = {"index": []}
 html_static_path = ["_static"]
+html_css_files = ["custom.css"]
+html_show_sourcelink = False
+html_copy_source = False
+templates_path = ["_templates"]
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+copybutton_prompt_text = "$ "
+copybutton_exclude = ".linenos, .go"
+
+# --- the reference -------------------------------------------------------------------------------------------------
+
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"
+autodoc_typehints = "signature"
+autodoc_default_options = {"members": True, "undoc-members": True, "exclude-members": "made"}
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 100
+default_role = "named"
+# What belongs to other projects: their pages are elsewhere, and this is built without a network.
+nitpick_ignore = []
+
+# --- what is run ---------------------------------------------------------------------------------------------------
+
+# Commands are run as they are shown, by the interpreter that builds, in the folder that holds `examples`.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+os.environ["COLUMNS"] = "96"
+programoutput_prompt_template = "$ {command}\n{output}"
 
 # Notebooks are kept without outputs and run anew in every build, which fails where one of their cells does.
 nb_execution_mode = "force"

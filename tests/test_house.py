@@ -24,7 +24,7 @@ ORDER = [
     ["lowering"],
     ["rule", "truth"],
     ["rulesets", "mutation.telling"],
-    ["findings", "mutation.mutants"],
+    ["findings", "mutation.mutants", "file_format"],
     ["answers", "judging", "yaml_nodes"],
     ["node_reading"],
     ["condition_reading", "extending", "verdicts", "case_files", "meeting", "typed", "writing"],

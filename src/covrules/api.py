@@ -23,6 +23,8 @@ from covrules.rule import STAGES, Stage
 from covrules.rulesets import Ruleset
 from covrules.verdicts import Basis, Found, Outcome, Verdict, add_up
 
+__all__ = ["ENGINES", "evaluate", "load"]
+
 Engine = Literal["checked", "compiled", "durable"]
 ENGINES: Final[tuple[Engine, ...]] = get_args(Engine)
 """How a case can be decided; `checked` demands that the other two agree."""

@@ -18,6 +18,8 @@ from covrules.kinds import Unfit
 from covrules.node_reading import shape
 from covrules.yaml_nodes import Mapping, Node, Scalar, Sequence, Unreadable
 
+__all__ = ["read_case", "visit_date"]
+
 
 def visit_date(data: bytes, file: str) -> dt.date | None:
     """Return the date of the visit in the bytes of a case, by which a ruleset may be chosen; raises FactError."""

@@ -17,6 +17,8 @@ from covrules.mutation.trials import Trial
 from covrules.rule import Disabled, Place, Rule, Status
 from covrules.rulesets import Ruleset
 
+__all__ = ["Failure", "Report", "Survivor", "check"]
+
 
 @attrs.frozen
 class Failure:

@@ -18,6 +18,8 @@ from covrules.tables import Table, page, share
 from covrules.truth import with_sources
 from covrules.verdicts import Coverage
 
+__all__ = ["Comparison", "Flow", "compare"]
+
 _ADDED: Final = ("coverage_before", "coverage_after", "units_before", "units_after", "because_of")
 """The columns that the rows of a comparison have beside those of the frame."""
 _OURS: Final = "covrules_"

@@ -10,6 +10,20 @@ from covrules.errors import one_of
 from covrules.facts import FACTS
 from covrules.kinds import DIAGNOSIS_PREFIX, Code, Kind, SetOf, Unfit
 
+__all__ = [
+    "OPERATORS",
+    "AllOf",
+    "AnyOf",
+    "Not",
+    "Operator",
+    "Ref",
+    "Test",
+    "facts_in",
+    "in_short",
+    "tests_in",
+    "to_data",
+]
+
 Symbol = Literal["==", "!=", "<", "<=", ">", ">="]
 CONTRARY: Final[Mapping[Symbol, Symbol]] = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 """The comparison that holds where this one does not, both sides being present."""

@@ -8,6 +8,8 @@ import attrs
 from covrules.errors import FactError, Problem
 from covrules.kinds import Kind, Unfit
 
+__all__ = ["PEOPLE", "Act", "Change", "Fact"]
+
 G = TypeVar("G", bound="Group")
 
 Joined = Literal["and", "or"]

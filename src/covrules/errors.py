@@ -8,6 +8,16 @@ from typing import Final
 
 import attrs
 
+__all__ = [
+    "MAX_PROBLEMS",
+    "CovrulesError",
+    "EngineDisagreement",
+    "EngineUnavailable",
+    "FactError",
+    "Problem",
+    "RulesetError",
+]
+
 MAX_PROBLEMS: Final = 100
 """How many problems of one file are looked for; whoever has made so many does not read on."""
 _SHOWN = 50

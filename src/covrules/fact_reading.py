@@ -9,6 +9,7 @@ from covrules.declaring import PEOPLE, Fact
 from covrules.errors import nearest
 from covrules.extending import Inheritance
 from covrules.facts import OWN
+from covrules.file_format import DECLARED, FIXED, SOURCE
 from covrules.kinds import Date, Days, Unfit, kind_of
 from covrules.node_reading import instead, said
 from covrules.rule import Place, Source
@@ -44,7 +45,7 @@ class FactReader(ConditionReader):
     def source(self, node: Node, id: str) -> Source | None:
         """Return one source."""
         what = f"the source {said(id)}"
-        fields = self.mapping(node, what, ("title", "section", "url", "read"), 'a mapping such as {title: "..."}')
+        fields = self.mapping(node, what, (*SOURCE,), 'a mapping such as {title: "..."}')
         if fields is None:
             return None
         title = self.required(fields, "title", what, self.text)
@@ -89,9 +90,8 @@ class FactReader(ConditionReader):
         """Return the fact declared; for days the mapping itself, as they are of facts declared beside them."""
         path = self.text(key, "the name of a fact", _OWN_NAME, f"a name such as {OWN}.last_report_on")
         what = f"the fact {said(key.text)}"
-        known = ("type", "who", "ask", "label", "unit", "values", "system", "from", "to")
         before = len(self.problems)
-        table = self.mapping(node, what, known, "a mapping such as {type: date, who: clinic, ask: ...}")
+        table = self.mapping(node, what, (*DECLARED,), "a mapping such as {type: date, who: clinic, ask: ...}")
         if path is None or table is None:
             return None
         type_ = self.required(table, "type", what, self.text)
@@ -174,7 +174,7 @@ class FactReader(ConditionReader):
         path = self.fact(key, key.text)
         if path == "visit.date":
             self.fail(key, "visit.date is of the visit: no plan can fix it", hint="leave it out")
-        table = self.mapping(node, what, ("value", "cites"), "a mapping such as {value: 4}")
+        table = self.mapping(node, what, (*FIXED,), "a mapping such as {value: 4}")
         if path is None or table is None:
             return None
         values = self.required(table, "value", what, lambda n, _: self.values_by_day(n, path))

@@ -29,6 +29,8 @@ from covrules.truth import (
 if TYPE_CHECKING:
     from cattrs import Converter
 
+__all__ = ["Finding"]
+
 
 @attrs.define(init=False, eq=False, repr=False, kw_only=True)
 class _Draft:

@@ -560,6 +560,19 @@ def kind_of(type_: str, values: tuple[str, ...] | None = None, system: str | Non
     return kind if element == type_ else SetOf(kind, any=type_.endswith(" or any"))
 
 
+def declarable() -> dict[str, str]:
+    """Return the types that `kind_of` knows, and `days`, each with what its values must be.
+
+    >>> declarable()["limit"]
+    'a whole number, 0 or more; or unlimited'
+    """
+    code = f"a code of its system ({one_of([*_CODES])})"
+    said = {name: kind.expected for name, kind in _NAMED.items()}
+    said |= {"code": code, "code or none": f"{code}; or none", "enum": "one of its values"}
+    said |= {"ordered enum": "one of its values, which stand in order", "days": Days().expected}
+    return said | {f"{_SET_OF}{name}": f"a list, each of them of the type {name}" for name in _IN_SETS}
+
+
 def declaration_of(kind: Kind) -> dict[str, Any]:
     """Return how a ruleset writes a kind: the keys that `kind_of` makes it from.
 

@@ -10,6 +10,7 @@ from covrules import yaml_nodes
 from covrules.errors import Problem, RulesetError, nearest, one_of
 from covrules.extending import may_replace, why_not_waived
 from covrules.facts import FACTS
+from covrules.file_format import EFFECTIVE, FILE
 from covrules.kinds import Date
 from covrules.node_reading import ID, Enough, instead, said
 from covrules.rule import LAYERS, Disabled, Place, Rule
@@ -17,10 +18,6 @@ from covrules.rule_reading import RuleReader
 from covrules.rulesets import EVER, SCHEMA, STANDINGS, Period, Ruleset, Version
 from covrules.yaml_nodes import Mapping, Node, Sequence
 
-_FILE_KEYS = (
-    "schema", "id", "title", "status", "version", "extends", "disables", "effective", "sources", "facts", "declares",
-    "rules",
-)  # fmt: skip
 _FILE = "a mapping with schema, id, title, status, version and rules"
 
 
@@ -89,7 +86,7 @@ class _RulesetReader(RuleReader):
     # --- the file -------------------------------------------------------------------------------------------
 
     def ruleset(self, root: Node, versions: tuple[Version, ...]) -> Ruleset | None:
-        node = self.mapping(root, "the ruleset", _FILE_KEYS, _FILE)
+        node = self.mapping(root, "the ruleset", (*FILE,), _FILE)
         if node is None:
             return None
         schema = self.required(node, "schema", "the ruleset", self.text)
@@ -143,7 +140,7 @@ class _RulesetReader(RuleReader):
                 self.fail(node, f"{what} cites nothing", "cites, as the status of the ruleset is sourced")
 
     def period(self, node: Node) -> Period | None:
-        table = self.mapping(node, "effective", ("from", "until"), "a mapping such as {from: 2026-01-01}")
+        table = self.mapping(node, "effective", (*EFFECTIVE,), "a mapping such as {from: 2026-01-01}")
         if table is None:
             return None
         since = self.optional(table, "from", lambda n: self.value(n, "the from of effective", Date()))

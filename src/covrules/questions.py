@@ -14,6 +14,8 @@ from covrules.derived import derivation
 from covrules.judging import Board, Judge, Standing, boards_of
 from covrules.verdicts import Coverage, Verdict
 
+__all__ = ["Deciding", "Question", "by_person", "questions_on"]
+
 MOST_STEPS: Final = 500
 """After how many steps of the search for an answer that would matter a fact is asked for all the same."""
 

@@ -22,6 +22,8 @@ from covrules.rule import Template
 from covrules.truth import Values
 from covrules.verdicts import Coverage, Verdict
 
+__all__ = ["Remedies", "Remedy", "Step", "remedies_for"]
+
 MOST_STEPS: Final = 10_000
 """After how many values tried a search for sets of acts ends with those found so far."""
 

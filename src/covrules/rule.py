@@ -13,6 +13,21 @@ from covrules.declaring import Fact, Who
 from covrules.facts import FACTS
 from covrules.lowering import Forms, conjunction, disjunction, lower, lower_cap
 
+__all__ = [
+    "LAYERS",
+    "STAGES",
+    "STATUSES",
+    "Cap",
+    "Denial",
+    "Disabled",
+    "Example",
+    "Place",
+    "Remedy",
+    "Rule",
+    "Source",
+    "Template",
+]
+
 Layer = Literal["mandate", "plan", "policy", "clinic"]
 LAYERS: Final[tuple[Layer, ...]] = get_args(Layer)
 """Whose rule it is, the highest first. All but the clinic's decide what the insurer owes."""

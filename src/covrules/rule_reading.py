@@ -7,6 +7,7 @@ from covrules.conditions import Ref
 from covrules.declaring import PEOPLE
 from covrules.errors import one_of
 from covrules.fact_reading import FactReader
+from covrules.file_format import CAP, DENIAL, EXAMPLE, REMEDY, RULE
 from covrules.kinds import Count
 from covrules.node_reading import ID
 from covrules.rule import (
@@ -27,10 +28,6 @@ from covrules.yaml_nodes import Mapping, Node, Scalar, Sequence
 _CARC = re.compile(r"[A-Z]{0,2}[0-9]{1,3}")
 _RARC = re.compile(r"[MN]A?[0-9]{1,3}")
 _KIND_KEYS = ("requires", "caps", "waives", "advises")
-_RULE_KEYS = (
-    "id", "title", *_KIND_KEYS, "applies", "unless", "layer", "from", "because", "remedy", "denial", "cites",
-    "examples",
-)  # fmt: skip
 
 
 class RuleReader(FactReader):
@@ -48,7 +45,7 @@ class RuleReader(FactReader):
 
     def rule(self, item: Node) -> Rule | None:
         """Return one rule."""
-        node = self.mapping(item, "a rule", _RULE_KEYS, f"a mapping with id, title and {one_of(_KIND_KEYS)}")
+        node = self.mapping(item, "a rule", (*RULE,), f"a mapping with id, title and {one_of(_KIND_KEYS)}")
         if node is None:
             return None
         before = len(self.problems)
@@ -120,7 +117,7 @@ class RuleReader(FactReader):
 
     def cap(self, node: Node) -> Cap | None:
         """Return what bounds the units."""
-        table = self.mapping(node, "caps", (REQUESTED, "less"), f"a mapping such as {{{REQUESTED}: 4}}")
+        table = self.mapping(node, "caps", (*CAP,), f"a mapping such as {{{REQUESTED}: 4}}")
         if table is None:
             return None
         less = table.get("less")
@@ -167,7 +164,7 @@ class RuleReader(FactReader):
 
     def remedy(self, node: Node) -> Remedy | None:
         """Return what can be done, and by whom."""
-        table = self.mapping(node, "a remedy", ("who", "action"), 'a mapping such as {who: doctor, action: "..."}')
+        table = self.mapping(node, "a remedy", (*REMEDY,), 'a mapping such as {who: doctor, action: "..."}')
         if table is None:
             return None
         who = self.required(table, "who", "a remedy", lambda n, what: self.choice(n, what, PEOPLE))
@@ -180,7 +177,7 @@ class RuleReader(FactReader):
 
     def denial(self, node: Node) -> Denial | None:
         """Return one of them."""
-        table = self.mapping(node, "a denial", ("carc", "rarc", "when"), 'a mapping such as {carc: "184"}')
+        table = self.mapping(node, "a denial", (*DENIAL,), 'a mapping such as {carc: "184"}')
         if table is None:
             return None
         carc = self.required(
@@ -197,7 +194,7 @@ class RuleReader(FactReader):
 
     def example(self, node: Node) -> Example | None:
         """Return one example."""
-        table = self.mapping(node, "an example", ("given", "then"), "a mapping such as {given: {}, then: unknown}")
+        table = self.mapping(node, "an example", (*EXAMPLE,), "a mapping such as {given: {}, then: unknown}")
         if table is None:
             return None
         then: Any = self.required(table, "then", "an example", lambda n, what: self.choice(n, what, STATUSES))

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 from covrules.rule import REQUESTED, Disabled, Place, Rule, Source, Stage
 
+__all__ = ["SCHEMA", "STANDINGS", "Fixed", "Period", "Ruleset", "Version"]
+
 Standing = Literal["illustrative", "sourced"]
 STANDINGS: Final[tuple[Standing, ...]] = get_args(Standing)
 """Whether a ruleset shows how rules can be, or every rule of it cites what was read."""

@@ -18,6 +18,8 @@ from covrules.tables import Table, page, share
 from covrules.variations import Variation
 from covrules.verdicts import Coverage
 
+__all__ = ["Point", "Sweep", "sweep"]
+
 COVERAGES: Final[tuple[Coverage, ...]] = get_args(Coverage)
 _ASIDE: Final = "covrules_aside_"
 """Begins the names of columns that are set aside while visits are decided."""

@@ -16,6 +16,8 @@ from covrules.node_reading import MAX_TEXT
 from covrules.rule import Cap, Rule, Source, Template
 from covrules.rulesets import SCHEMA, Fixed, Ruleset, ruleset_to_data
 
+__all__ = ["Variation", "changes_between", "vary"]
+
 _RULES: Final = "rules."
 _ASKS: Final = ("requires", "caps", "waives", "advises")
 """What a rule has one of."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from covrules.questions import Question
     from covrules.remedies import Remedies, Remedy
 
+__all__ = ["DISCLAIMER", "Identity", "Units", "Verdict"]
+
 Coverage = Literal["covered", "partial", "not-covered", "undetermined"]
 
 DISCLAIMER: Final = (

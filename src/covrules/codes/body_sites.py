@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from typing import Final
 
+__all__ = ["BODY_SITES", "all_within", "lies_in", "widest"]
+
 _SIDES: Final = ("left", "right")
 
 # Each site with its parts. The sites of a limb, and the shoulder, have a left and a right.

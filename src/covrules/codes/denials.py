@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+__all__ = ["CARC", "CONFIRMED", "RARC", "Code"]
+
 
 class Code(NamedTuple):
     """What a number means in our own words, and the list of `CONFIRMED` in which it was read."""

@@ -27,6 +27,8 @@ from typing import Final, Literal
 
 from attrs import frozen
 
+__all__ = ["CODE_SET", "DATED", "Split", "complete_codes", "digest", "is_valid", "specificity"]
+
 Specificity = Literal["general", "regional", "specific"]
 
 CODE_SET: Final = datetime.date(2026, 4, 1)

@@ -5,6 +5,8 @@ from typing import Literal, get_args
 
 from attrs import frozen
 
+__all__ = ["Allocation", "allocate", "units"]
+
 Rounding = Literal["cms", "midpoint", "whole"]
 """How minutes become units.
 
