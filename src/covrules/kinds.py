@@ -11,6 +11,8 @@ import attrs
 from covrules.codes.body_sites import BODY_SITES
 from covrules.errors import nearest, one_of, printable
 
+__all__ = ["MAX_COUNT", "Bool", "Code", "Count", "Date", "Days", "Enum", "Kind", "SetOf", "Text", "Unfit"]
+
 MAX_COUNT: Final = 2**31 - 2
 """The largest count; the number after it stands for `unlimited` in typed columns."""
 

@@ -11,6 +11,8 @@ from covrules.errors import MAX_PROBLEMS, FactError, Problem, nearest, printable
 from covrules.facts import FACTS, GROUPS, OWN
 from covrules.rulesets import Ruleset
 
+__all__ = ["Fault"]
+
 Holds = Literal["bool", "number", "decimal", "text", "date", "moment", "texts", "cells", "nothing", "else"]
 """What a column holds, as all engines have it.
 

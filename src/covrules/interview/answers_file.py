@@ -17,6 +17,8 @@ from covrules.node_reading import Enough
 from covrules.typed import MAX_ANSWER
 from covrules.yaml_nodes import Node, Scalar, Sequence, Unreadable
 
+__all__ = ["Answers", "read_answers"]
+
 _NAMES: Final = tuple(FACTS[path].name for path in PLAN_FACTS)
 _CALL: Final = "a mapping such as {with: Maria, on: 2026-11-23, reference: ...}"
 

@@ -22,6 +22,8 @@ from covrules.rulesets import SCHEMA, Ruleset
 from covrules.writing import listed, quoted, written_value
 from covrules.yaml_nodes import Node, Scalar, Sequence
 
+__all__ = ["VERIFY_AFTER", "Call", "PlanFile", "Said"]
+
 BASE: Final = "medical-massage"
 """The ruleset that every plan extends."""
 PAYER: Final = "plan.payer"

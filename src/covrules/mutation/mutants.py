@@ -10,6 +10,8 @@ from covrules.kinds import Count
 from covrules.rule import LAYERS, Cap, Rule
 from covrules.values_to_try import element_of, near
 
+__all__ = ["Mutant"]
+
 T = TypeVar("T")
 
 _LIMIT: Final = Count(unlimited=True)
