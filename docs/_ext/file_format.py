@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from docutils import nodes
 from docutils.statemachine import StringList
+from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -73,6 +74,7 @@ class Types(Table):
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Add the tables."""
+    app.add_lexer("csv", TextLexer)  # there is none of that name
     app.add_directive("file-keys", FileKeys)
     app.add_directive("file-comparisons", Comparisons)
     app.add_directive("file-types", Types)
