@@ -9,7 +9,6 @@ from typing import Any
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 from sybil.parsers.rest import DocTestParser
-
 from tests.blocks import BlockParser
 
 _HERE = Path(__file__).parent

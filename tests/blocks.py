@@ -62,7 +62,8 @@ def what_sphinx_runs(example: Example) -> None:
     """Accept a directive that Sphinx runs, and nothing else."""
     info = example.document.text[example.region.start :].splitlines()[0].strip("`")
     named = re.match(r"\{(.*?)\}", info)
-    assert named and named[1] in BY_SPHINX, f"nothing runs or loads a block of {info or 'no language'!r}"
+    assert named is not None, f"nothing runs or loads a block of {info or 'no language'!r}"
+    assert named[1] in BY_SPHINX, f"nothing runs or loads the directive {named[1]}"
     assert "code-block::" not in example.parsed, "nothing runs a code-block in reStructuredText"
 
 
@@ -111,7 +112,8 @@ def decide_csv(example: Example) -> None:
     assert ran.exit_code == 0, ran.output
     with open(given, newline="") as before, open(made, newline="") as after:
         for row, decided in zip(csv.DictReader(before), csv.DictReader(after), strict=True):
-            assert decided["coverage"] and not decided["problems"]
+            assert decided["coverage"]
+            assert not decided["problems"]
             assert row.items() <= decided.items()
 
 

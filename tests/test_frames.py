@@ -4,6 +4,7 @@ import datetime as dt
 import os
 import random
 import shutil
+from pathlib import Path
 
 import duckdb
 import narwhals as nw
@@ -14,7 +15,7 @@ from benchmarks.cases import case_data
 
 import covrules
 import generators
-from covrules import Case, FactError, case_from_dict, case_from_row
+from covrules import Case, FactError, case_from_dict, case_from_row, populations
 from covrules.facts import FACTS
 from covrules.library import shipped
 from covrules.rule import STAGES
@@ -403,3 +404,14 @@ def test_a_frame_without_rows_or_without_facts_is_decided_too():
     assert BASE.evaluate_frame(ROWS.clear()).height == 0
     assert BASE.evaluate_frame(pl.DataFrame({"patient": [1, 2]}))["coverage"].to_list() == ["undetermined"] * 2
     assert BASE.evaluate_frame(pd.DataFrame({"patient": [1]}))["coverage"].tolist() == ["undetermined"]
+
+
+def test_the_block_for_a_cluster_in_the_documentation_runs(spark, tmp_path, monkeypatch):
+    page = (Path(__file__).parents[1] / "docs" / "how-to" / "a-million-rows.md").read_text("utf-8")
+    code = page.split("```{code-block} python\n")[1].split("```")[0]
+    population = populations.generate(visits=50, plans=3, seed=1)
+    population.visits.write_parquet(tmp_path / "visits")
+    population.plans.write_parquet(tmp_path / "plans")
+    monkeypatch.chdir(tmp_path)
+    exec(code.replace('parquet("', f'parquet("{tmp_path}/'), {})
+    assert pl.read_parquet(tmp_path / "decided" / "*.parquet").height == 50

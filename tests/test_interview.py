@@ -874,7 +874,7 @@ def test_on_a_terminal_that_is_gone_nothing_is_lost(terminal, path):
 
 
 def test_the_answers_in_the_documentation(path):
-    docs = (Path(__file__).parents[1] / "docs" / "index.md").read_text("utf-8")
+    docs = (Path(__file__).parents[1] / "docs" / "how-to" / "write-a-plan.md").read_text("utf-8")
     answers = docs.split("```yaml\n")[1].split("```")[0]
     session(path).merge(read_answers(answers.encode(), "answers.yaml", DAY)).save()
     assert fixed(path)["plan.visits_per_year"] == 24

@@ -22,7 +22,11 @@ __all__ = ["Failure", "Report", "Survivor", "check"]
 
 @attrs.frozen
 class Failure:
-    """An example that came out otherwise than it says."""
+    """An example that came out otherwise than it says.
+
+    `rule` is its id, `place` where the example stands; `expected` is the status it says, `found` the one the rule
+    has.
+    """
 
     rule: str
     place: Place
@@ -32,7 +36,10 @@ class Failure:
 
 @attrs.frozen
 class Survivor:
-    """A mutant that no example notices, and one that would: facts on which the rule has another status."""
+    """A mutant that no example notices, and one that would: facts on which the rule has another status.
+
+    `given` are those facts by path, `then` is the status of the rule as it is written.
+    """
 
     mutant: Mutant
     given: Mapping[str, Any]
@@ -63,8 +70,9 @@ _InOneLine.add_representer(str, _text)
 class Report:
     """What checking found: examples run and failed, what no example exercises or notices, and what is worth a look.
 
-    `unexercised` are the statuses, `branches` the branches that no example comes to, each after the id of its rule. Of
-    the mutants, `noticed` are noticed, `survivors` could be, and for `alike` no example was found that would.
+    `unexercised` are the statuses, `branches` the branches that no example comes to, each after the id of its rule.
+    Of the mutants, `noticed` are noticed, `survivors` could be, and for `alike` no example was found that would.
+    `ruleset` was checked; `failures` are the examples that came out otherwise, `notes` sentences on what is odd.
     """
 
     ruleset: Ruleset

@@ -31,8 +31,9 @@ _PLAN: Final = "plan.id"
 class Flow:
     """Visits of one group with the same coverage before and after, and changed by the same rule if they change.
 
-    `units_gained` and `units_lost` add up the units covered more and less, where both numbers are known. `because_of`
-    is a rule by its id: None for visits that do not change, and where no one rule is the reason.
+    `units_gained` and `units_lost` add up the units covered more and less, where both numbers are known.
+    `because_of` is a rule by its id: None for visits that do not change, and where no one rule is the reason.
+    `changes` says whether they do; `before` and `after` are what the insurer owes.
     """
 
     group: tuple[Any, ...]

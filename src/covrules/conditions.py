@@ -31,7 +31,10 @@ CONTRARY: Final[Mapping[Symbol, Symbol]] = {"==": "!=", "!=": "==", "<": ">=", "
 
 @attrs.frozen
 class Operator:
-    """A word that compares: the families of facts it takes, and what stands on its right."""
+    """A word that compares: the families of facts it takes, and what stands on its right.
+
+    `symbol` is how Python writes it, where it does.
+    """
 
     takes: tuple[str, ...]
     right: Literal["value", "values", "element", "prefixes"]
@@ -59,7 +62,10 @@ OPERATORS: Final[Mapping[str, Operator]] = {
 
 @attrs.frozen(cache_hash=True)
 class Ref:
-    """A fact with the kind of its values; on the right of a test it is written `$group.name`."""
+    """A fact with the kind of its values; on the right of a test it is written `$group.name`.
+
+    `path` names the fact.
+    """
 
     path: str
     kind: Kind
@@ -67,7 +73,10 @@ class Ref:
 
 @attrs.frozen(cache_hash=True)
 class Test:
-    """A fact compared with a value (canonical, of the right kind) or with another fact."""
+    """A fact compared with a value (canonical, of the right kind) or with another fact.
+
+    `op` is a key of `OPERATORS`.
+    """
 
     fact: Ref
     op: str
@@ -76,14 +85,20 @@ class Test:
 
 @attrs.frozen(cache_hash=True)
 class AllOf:
-    """True when every part is."""
+    """True when every part is.
+
+    `parts` are at least one.
+    """
 
     parts: tuple["Condition", ...]
 
 
 @attrs.frozen(cache_hash=True)
 class AnyOf:
-    """True when some part is."""
+    """True when some part is.
+
+    `parts` are at least one.
+    """
 
     parts: tuple["Condition", ...]
 

@@ -23,8 +23,9 @@ PEOPLE: Final[tuple[Who, ...]] = get_args(Who)
 class Act:
     """Something a person can do, as the beginning of a sentence; what it sets is said after it.
 
-    `new` is the date of the document that it makes anew, which can lie no earlier than the day it is asked for. What is
-    not done `after_visit` can no longer be done once the visit has been.
+    `new` is the date of the document that it makes anew, which can lie no earlier than the day it is asked for.
+    What is not done `after_visit` can no longer be done once the visit has been. `who` does it; `words` are that
+    beginning.
     """
 
     who: Who
@@ -37,7 +38,7 @@ class Act:
 class Change:
     """How people can change a fact: by which acts, said how (`{}` is the value), and to which values if not to all.
 
-    `endless` says it of a value without end: unlimited, or open.
+    `endless` says it of a value without end: unlimited, or open. `words` go on after those of the act.
     """
 
     words: str
@@ -51,10 +52,10 @@ class Fact:
     """What is declared of one fact.
 
     `label` names it in a sentence after "the"; `ask` is the question that asks for it; `who` can answer; `change`
-    says how people can change it (not at all, if empty); `unit` is what a number counts; `unknown` stands for it in a
-    sentence while it is unknown, where that of its kind does not do; `joined` is "or" where any one of what it lists is
-    enough; no rule may test what is not `testable`. A derived fact is computed from the facts in `derived_from`, unless
-    a case gives it.
+    says how people can change it (not at all, if empty); `unit` is what a number counts; `unknown` stands for it in
+    a sentence while it is unknown, where that of its kind does not do; `joined` is "or" where any one of what it
+    lists is enough; no rule may test what is not `testable`. A derived fact is computed from the facts in
+    `derived_from`, unless a case gives it. `path` is its group and `name` with a dot between.
     """
 
     path: str

@@ -30,8 +30,9 @@ _MAX_KNOWN = 500
 class Problem:
     """One thing wrong in what was read.
 
-    `path` is the fact or key concerned; `line` and `column` count from 1; `source` is the line as written
-    (only ever of a ruleset: the lines of a case belong to a patient).
+    `path` is the fact or key concerned; `line` and `column` count from 1; `source` is the line as written (only
+    ever of a ruleset: the lines of a case belong to a patient). `message` says what was found, `expected` what
+    could have been there, `hint` what to do; `file` is where it was read.
     """
 
     message: str

@@ -54,9 +54,10 @@ class Finding(_Draft):
     """What was found of one rule.
 
     `because` and `denial` are None except where the rule is unmet or capped; `facts` are the known values that its
-    conditions name; `missing` are the facts to ask for where it is unknown; `waived_by` are the waivers that excuse it
-    (none where its own `unless` does); `cites` are the sources of what the plan fixes of its facts, then its own;
-    `where` is the file and line of the rule.
+    conditions name; `missing` are the facts to ask for where it is unknown; `waived_by` are the waivers that excuse
+    it (none where its own `unless` does); `cites` are the sources of what the plan fixes of its facts, then its
+    own; `where` is the file and line of the rule. `rule`, `title` and `layer` are those of the rule, `status` is
+    what became of it.
     """
 
 

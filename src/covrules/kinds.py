@@ -204,7 +204,10 @@ class Bool(Kind):
 
 @attrs.frozen
 class Count(Kind):
-    """A whole number that is never negative; with `unlimited=True` also the word `unlimited`: a limit."""
+    """A whole number that is never negative; with `unlimited=True` also the word `unlimited`: a limit.
+
+    `least` is the smallest number there can be.
+    """
 
     family = "number"
     ordered = True
@@ -339,7 +342,10 @@ def _date_of(text: str) -> dt.date:
 
 @attrs.frozen
 class Code(Kind):
-    """A code by its number; `none=True` also takes the word `none`: known to be without."""
+    """A code by its number; `none=True` also takes the word `none`: known to be without.
+
+    `system` is what the code is of, such as ICD-10-CM.
+    """
 
     family = "code"
     system: str

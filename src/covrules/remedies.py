@@ -36,7 +36,10 @@ _ACCEPTED: Final = (False, None, True)
 
 @attrs.frozen
 class Step:
-    """What one person does: who, in which words, and the facts it sets (None: not known any more)."""
+    """What one person does: who, in which words, and the facts it sets (None: not known any more).
+
+    `action` is what to do, as a sentence; `set` has the values by path.
+    """
 
     who: Who
     action: str
@@ -45,7 +48,10 @@ class Step:
 
 @attrs.frozen
 class Remedy:
-    """Steps that together lead to better coverage, and what they lead to; none of them can be left out."""
+    """Steps that together lead to better coverage, and what they lead to; none of them can be left out.
+
+    `accepted_here` is whether the clinic then takes the visit, None where that is not known.
+    """
 
     steps: tuple[Step, ...]
     coverage: Coverage
@@ -56,8 +62,9 @@ class Remedy:
 class Remedies:
     """What can be done about a verdict.
 
-    `unmendable` are the ids of the rules that stand in the way of the insurer's paying and that nobody can mend; where
-    each could be mended alone but not all together, these are all that stand in the way.
+    `unmendable` are the ids of the rules that stand in the way of the insurer's paying and that nobody can mend;
+    where each could be mended alone but not all together, these are all that stand in the way. `found` are the
+    remedies, the best first.
     """
 
     found: tuple[Remedy, ...]

@@ -72,8 +72,13 @@ def to_rich(verdict: Verdict, for_: str = "front-desk") -> Any:
 
 
 _HTML_COLOURS: Final[dict[Mark, str]] = {
-    "yes": "#1a7f37", "no": "#b42318", "part": "#8a5a00", "open": "#0b6a8f", "note": "inherit",
-}  # fmt: skip
+    "yes": "light-dark(#1a7f37,#5fcf80)",
+    "no": "light-dark(#b42318,#ff9b8f)",
+    "part": "light-dark(#8a5a00,#e8b04a)",
+    "open": "light-dark(#0b6a8f,#6cc5ea)",
+    "note": "inherit",
+}
+"""The second is for dark pages; a browser that knows no such pair takes the colour of the text."""
 
 
 _ITEM: Final = "margin:.25em 0;padding-left:1.5em;text-indent:-1.5em"

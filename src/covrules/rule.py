@@ -58,7 +58,10 @@ class Place:
 
 @attrs.frozen
 class Source:
-    """What was read: a document, where in it, where it can be had and when it was read."""
+    """What was read: a document, where in it, where it can be had and when it was read.
+
+    `id` is what `cites` calls it.
+    """
 
     id: str = attrs.field(eq=False)
     title: str
@@ -163,7 +166,10 @@ class Cap:
 
 @attrs.frozen
 class Example:
-    """Facts given to one rule alone, and the status it must then have."""
+    """Facts given to one rule alone, and the status it must then have.
+
+    `place` is where it stands.
+    """
 
     given: Mapping[str, Any] = attrs.field(eq=lambda given: tuple(given.items()))
     then: Status
@@ -174,8 +180,9 @@ class Example:
 class Rule:
     """One rule: a requirement, a cap, a waiver or a piece of advice, with where and when it applies.
 
-    Exactly one of `requires`, `caps`, `waives` and `advises` is there; it tells the kind. `origin` is the ruleset that
-    writes the rule, `replaces` what stood in its place in one that is extended.
+    Exactly one of `requires`, `caps`, `waives` and `advises` is there; it tells the kind. `origin` is the ruleset
+    that writes the rule, `replaces` what stood in its place in one that is extended. `stage` is what the file calls
+    `from`; `place` is where the rule stands.
     """
 
     id: str
@@ -270,7 +277,10 @@ class Rule:
 
 @attrs.frozen
 class Disabled:
-    """A rule that a ruleset takes out of those it extends."""
+    """A rule that a ruleset takes out of those it extends.
+
+    `origin` is that ruleset, `place` where it says so.
+    """
 
     rule: Rule
     origin: str = attrs.field(eq=False)

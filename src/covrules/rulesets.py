@@ -68,7 +68,10 @@ EVER: Final = Period()
 
 @attrs.frozen
 class Version:
-    """One of the versions of a ruleset that stand side by side, and when it is in force."""
+    """One of the versions of a ruleset that stand side by side, and when it is in force.
+
+    `id` and `version` are as in its file, `period` is when it is in force.
+    """
 
     id: str
     version: str
@@ -82,8 +85,9 @@ class Version:
 class Fixed:
     """What a plan fixes of a fact: its values in order, each from a day on; with None from ever.
 
-    A value of None says that from that day on it is not known: nobody has read what holds then.
-    `origin` is the ruleset that fixes it, `replaces` what one that is extended fixed.
+    A value of None says that from that day on it is not known: nobody has read what holds then. `origin` is the
+    ruleset that fixes it, `replaces` what one that is extended fixed. `cites` are the sources it was read in,
+    `place` is where it stands.
     """
 
     fact: Fact
@@ -109,8 +113,8 @@ class Ruleset:
 
     Immutable, safe to share between threads; equal if the digests are. `fixed` are the facts a plan fixes and
     `declares` the facts of its own, both by path; `extends` names the rulesets extended, `disabled` the rules of
-    theirs left out, `sources` what this ruleset itself cites; `versions` are those that stand side by side of it, and
-    of what it extends.
+    theirs left out, `sources` what this ruleset itself cites; `versions` are those that stand side by side of it,
+    and of what it extends. `place` is where it begins.
     """
 
     id: str

@@ -27,7 +27,10 @@ _ASIDE: Final = "covrules_aside_"
 
 @attrs.frozen
 class Point:
-    """What a ruleset makes of all visits where it fixes some facts to these values (None: it does not fix them)."""
+    """What a ruleset makes of all visits where it fixes some facts to these values (None: it does not fix them).
+
+    `visits` has how many come out in each way, `units_covered` adds up the billing units of all.
+    """
 
     values: Mapping[str, Any]
     visits: Mapping[Coverage, int]
@@ -41,7 +44,10 @@ class Point:
 
 @attrs.frozen(eq=False, repr=False)
 class Sweep:
-    """What becomes of visits at every point of a grid of values; `facts` are those that vary, in order."""
+    """What becomes of visits at every point of a grid of values; `facts` are those that vary, in order.
+
+    `ruleset` is what was varied, `points` are in the order of the grid.
+    """
 
     ruleset: Ruleset
     facts: tuple[Fact, ...]

@@ -24,6 +24,7 @@ Coverage = Literal["covered", "partial", "not-covered", "undetermined"]
 DISCLAIMER: Final = (
     "This says what the rules make of the facts given. It is no promise of payment: the insurer decides on the claim."
 )
+"""The sentence every verdict carries."""
 
 
 class Outcome(NamedTuple):
@@ -53,7 +54,10 @@ class Basis:
 
 @attrs.frozen
 class Units:
-    """Billing units asked for and covered (None where that is open), and the cap that binds, if one does."""
+    """Billing units asked for and covered (None where that is open), and the cap that binds, if one does.
+
+    `requested` is None where minutes or the length of a unit are unknown; `bound_by` is the id of that cap.
+    """
 
     requested: int | None
     covered: int | None
@@ -64,7 +68,8 @@ class Units:
 class Identity:
     """Which rules a verdict used, so that it can be replayed.
 
-    `as_of` is the date of the visit, or what was given in its place.
+    `as_of` is the date of the visit, or what was given in its place. `id` and `version` are as in the file,
+    `digest` is `Ruleset.digest`, `code_set` the release of the diagnosis codes.
     """
 
     id: str

@@ -47,8 +47,9 @@ _SINKS: Final[Mapping[str, Sink]] = {".parquet": parquet_sink, ".csv": csv_sink}
 class Summary:
     """What became of the rows of a file.
 
-    `coverage` has how many rows came out in each way; `reasons` for the ids of rules in how many rows they are unmet or
-    capped, the most first; `set_aside` is how many have no verdict because they cannot be used, and `faults` why.
+    `coverage` has how many rows came out in each way; `reasons` for the ids of rules in how many rows they are
+    unmet or capped, the most first; `set_aside` is how many have no verdict because they cannot be used, and
+    `faults` why. `ruleset` decided them, and `out` is the file they were written to.
     """
 
     ruleset: Ruleset = attrs.field(repr=False)

@@ -23,8 +23,9 @@ Under the first two a unit counts once more than half of it is done: from 8 of 1
 class Allocation:
     """The units of one visit, and how they are shared out among its procedures.
 
-    `tie` says that procedures with equal remainders competed for the last unit; the payer leaves the choice
-    to whoever bills, and the procedure that comes first in the order of the codes got it.
+    `tie` says that procedures with equal remainders competed for the last unit; the payer leaves the choice to
+    whoever bills, and the procedure that comes first in the order of the codes got it. `total` are the units of the
+    visit, `by_procedure` those of each procedure by its code.
     """
 
     total: int

@@ -47,7 +47,10 @@ _FIRST_ROWS: Final = 3
 
 @attrs.frozen
 class Fault:
-    """Values of a column that cannot be used: what was found, in how many rows, and in which first, counted from 0."""
+    """Values of a column that cannot be used: what was found, in how many rows, and in which first, counted from 0.
+
+    `problem` says what was found; `of_plans` tells rows of plans from those of visits.
+    """
 
     problem: Problem
     rows: int

@@ -35,9 +35,9 @@ _HEADER: Final = (
 class Intake:
     """An intake as it stands; every answer makes the next.
 
-    `case` is what is known, `left_open` are the facts that nobody could answer, which are not asked again; `today` is
-    the day on which it is asked, if that is told. `past` is the intake before each answer, and `on_disk` what its files
-    hold, by place.
+    `case` is what is known, `left_open` are the facts that nobody could answer, which are not asked again; `today`
+    is the day on which it is asked, if that is told. `past` is the intake before each answer, and `on_disk` what
+    its files hold, by place. `ruleset`, `stage` and `as_of` are as `covrules.api.evaluate` takes them.
 
     >>> import covrules
     >>> intake = Intake.start(covrules.load("medical-massage"))

@@ -25,7 +25,10 @@ _CALL: Final = "a mapping such as {with: Maria, on: 2026-11-23, reference: ...}"
 
 @attrs.frozen
 class Answers:
-    """What was said in a call: the facts by path, and what the plan is called if that is said."""
+    """What was said in a call: the facts by path, and what the plan is called if that is said.
+
+    `title` is that; `call` is the call in which all of it was said.
+    """
 
     title: str | None
     call: Call

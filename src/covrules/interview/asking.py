@@ -56,8 +56,8 @@ class Unconfirmed(FactError):
 class Question:
     """What is asked next, and what is expected; `known`, as it would be typed, stays if nothing is answered.
 
-    `said_on` is the day on which the insurer said what is known, if that was in an earlier call: the answer `same` says
-    that it was said again.
+    `said_on` is the day on which the insurer said what is known, if that was in an earlier call: the answer `same`
+    says that it was said again. `key` is the path of the fact asked for, or what of the call is asked.
     """
 
     key: str
@@ -71,8 +71,10 @@ class Question:
 class Interview:
     """An interview as it stands; every answer makes the next.
 
-    `asked` is what was answered or left open since it began, `again` what was taken back and comes first. `said` has
-    None for the source of what is said in this call.
+    `asked` is what was answered or left open since it began, `again` what was taken back and comes first. `said`
+    has None for the source of what is said in this call. `day` is that of this call; `id`, `title` and
+    `verify_after` (in days) go into the file, and `notes` are what its header says beside them; `titled` tells
+    whether somebody has said the title.
 
     >>> interview = Interview.start(Path("my-plan.yaml"), dt.date(2026, 11, 23))
     >>> for answer in ("Example PPO", "Example Health", "Maria", "", "884213"):

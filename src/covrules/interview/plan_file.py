@@ -54,7 +54,10 @@ PLAN_FACTS: Final = tuple(
 
 @attrs.frozen
 class Call:
-    """A telephone call with the insurer: the day, who answered, and the reference number it was given, if any."""
+    """A telephone call with the insurer: the day, who answered, and the reference number it was given, if any.
+
+    `on` is the day.
+    """
 
     on: dt.date
     who: str | None = None
@@ -80,7 +83,10 @@ class Call:
 
 @attrs.frozen
 class Said:
-    """What a plan says of a fact, and the call in which the insurer said so."""
+    """What a plan says of a fact, and the call in which the insurer said so.
+
+    `value` is what it says, `source` the call as it is cited.
+    """
 
     value: Any
     source: Source
@@ -97,7 +103,8 @@ class PlanFile:
     """All that the file of a plan says.
 
     `facts` are by path; `verified_on` is the day of the oldest call that still counts, `open` are the facts worth
-    asking for; `notes` are comments that somebody wrote into the file.
+    asking for; `notes` are comments that somebody wrote into the file. `id`,
+    `title` and `extends` are as a ruleset has them; `verify_after` is for how many days what was said is good.
     """
 
     id: str

@@ -34,6 +34,8 @@ def _unchanging(values: Mapping[Any, float] | Span) -> Mapping[Any, float] | Spa
 class Distribution:
     """How something is drawn: what it is, its values with their weights (or a span), where they come from, for what.
 
+    `source` says where from; `each` is what it is drawn for.
+
     >>> print(Distribution("massage benefit", {"covered": 3, "excluded": 1}, "an assumption", each="plan").said)
     covered 75 %; excluded 25 %
     """
