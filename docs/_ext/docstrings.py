@@ -49,17 +49,16 @@ def left_as_code(app: Sphinx, env: Any, node: pending_xref, contnode: nodes.Elem
 
 
 def signature(app: Sphinx, what: str, name: str, thing: Any, options: Any, said: str, returns: str) -> Any:
-    """Leave out what only covrules itself builds things with; of groups of facts, name the facts."""
+    """Leave out what only covrules itself builds things with, and the names of facts, which are listed below."""
     if what != "class" or issubclass(thing, BaseException):
         return None
-    if issubclass(thing, Group):
-        return f"(*, {', '.join(f'{fact.name}=None' for fact in declared(thing))})", None
     return None if thing is covrules.Case else ("", None)
 
 
 def docstring(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     """Say of a group which facts it has, and of a field that a file writes what its key says."""
     if what == "class" and isinstance(thing, type) and issubclass(thing, Group):
+        lines += ["", "Its facts, all by keyword and unknown if left out:"]
         for fact in declared(thing):
             lines += ["", f"- ``{fact.name}`` ({fact.kind.name}): {fact.ask}"]
     if what == "attribute" and not any(lines):

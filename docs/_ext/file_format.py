@@ -45,9 +45,9 @@ class FileKeys(Table):
 
     def lines(self) -> Iterable[tuple[str, ...]]:
         """Yield each key with what it says."""
-        yield "Key", "", "What it says"
+        yield "Key", "Needed", "What it says"
         for name, key in getattr(file_format, self.arguments[0]).items():
-            yield f"`{name}`", "needed" if key.required else "", key.says
+            yield f"`{name}`", "yes" if key.required else "", key.says
 
 
 class Comparisons(Table):
