@@ -131,12 +131,19 @@ class Candidate:
     shapes: tuple[Shape, ...] = ("wide",)
 
 
+_BY_HAND: Final[Mapping[tuple[int, bool], Callable[..., pl.DataFrame]]] = {
+    (1, False): polars_by_hand.decide_wide,
+    (2, False): polars_by_hand.decide_with_plans,
+    (1, True): polars_by_hand.decide_wide_checked,
+    (2, True): polars_by_hand.decide_with_plans_checked,
+}
+"""What decides so many frames, and whether it checks their values."""
+
+
 @contextmanager
-def by_hand(frames: list[pl.DataFrame]) -> Iterator[Ready]:
-    """Give the yardstick."""
-    function: Callable[..., pl.DataFrame] = (
-        polars_by_hand.decide_wide if len(frames) == 1 else polars_by_hand.decide_with_plans
-    )
+def by_hand(frames: list[pl.DataFrame], checked: bool = False) -> Iterator[Ready]:
+    """Give the yardstick, which takes values to be right, or has them `checked` as covrules does."""
+    function = _BY_HAND[len(frames), checked]
     decide = partial(function, *frames)
     yield Ready(lambda: decide, lambda: frames[0].select(KEY).hstack(decide()))
 
@@ -144,6 +151,7 @@ def by_hand(frames: list[pl.DataFrame]) -> Iterator[Ready]:
 def candidates(ruleset: Ruleset, left_out: Collection[str], sessions: ExitStack) -> list[Candidate]:
     """Return covrules on every kind of frame that is not left out; what is to be ended at last goes to `sessions`."""
     found = [
+        Candidate("by hand in Polars, values checked", partial(by_hand, checked=True), SHAPES),
         Candidate(POLARS, partial(in_memory, ruleset), SHAPES),
         Candidate("Polars, lazy", partial(in_memory, ruleset, made=pl.DataFrame.lazy, done=pl.LazyFrame.collect)),
         Candidate("PyArrow", partial(in_memory, ruleset, made=pl.DataFrame.to_arrow, back=_of_arrow)),

@@ -2,8 +2,8 @@
 
 It is what one would write who knows Polars well and has this one ruleset, this one stage and no explanations to give.
 Every fact that is not derived has its column, derived facts have none, and values are taken to be right: nothing looks
-for a word that is not among them, or for a number out of range. `&`, `|` and `~` are those of Kleene's logic in Polars,
-so what is unknown stays so until something else decides.
+for a word that is not among them, or for a number out of range, but for `check`, which is timed apart. `&`, `|` and `~`
+are those of Kleene's logic in Polars, so what is unknown stays so until something else decides.
 """
 
 import datetime as dt
@@ -18,6 +18,8 @@ import polars as pl
 from polars import col, when
 
 from covrules.codes import body_sites, icd10cm
+from covrules.facts import FACTS
+from covrules.kinds import Count, Enum, SetOf
 from covrules.rule import STATUSES
 from covrules.verdicts import Coverage
 
@@ -54,6 +56,35 @@ def decide_wide(df: pl.DataFrame) -> pl.DataFrame:
     looked_up = _collected([df.lazy().select(listed), _of_code(df)])
     facts = pl.concat([df, *looked_up, _of_diagnoses(df), _within_sites(df)], how="horizontal")
     return _verdict(facts.lazy().with_columns(_units_of_longest_visit()))
+
+
+def check(df: pl.DataFrame) -> None:
+    """Raise where a word is none of its fact's or a number is out of its range, as covrules finds out as well."""
+    words, ranges = [], []
+    for path in filter(FACTS.__contains__, df.columns):
+        kind = FACTS[path].kind
+        inner = kind.of if isinstance(kind, SetOf) else kind
+        if isinstance(inner, Enum):
+            of_one = pl.Enum(("any", *inner.values) if isinstance(kind, SetOf) else inner.values)
+            words.append(col(path).cast(pl.List(of_one) if isinstance(kind, SetOf) else of_one))
+        elif isinstance(kind, Count):
+            ranges.append(col(path).is_between(kind.least, UNLIMITED).all().alias(path))
+    df.select(words)
+    if ranges and not all(df.select(ranges).row(0)):
+        raise ValueError("a number is out of its range")
+
+
+def decide_wide_checked(df: pl.DataFrame) -> pl.DataFrame:
+    """Return what `decide_wide` does, once all values have been checked."""
+    check(df)
+    return decide_wide(df)
+
+
+def decide_with_plans_checked(visits: pl.DataFrame, plans: pl.DataFrame) -> pl.DataFrame:
+    """Return what `decide_with_plans` does, once all values have been checked."""
+    check(visits)
+    check(plans)
+    return decide_with_plans(visits, plans)
 
 
 def decide_with_plans(visits: pl.DataFrame, plans: pl.DataFrame) -> pl.DataFrame:

@@ -1,5 +1,6 @@
 """The Polars written by hand says what covrules says, and the benchmarks of frames run through."""
 
+import polars as pl
 import pytest
 from benchmarks import frames, polars_by_hand
 
@@ -25,6 +26,24 @@ def test_polars_by_hand_says_what_covrules_says(unknown):
     ):
         for name in added:
             assert by_hand[name].cast(by_rules[name].dtype).to_list() == by_rules[name].to_list(), name
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "error"),
+    [
+        ("visit.purpose", "leisure", pl.exceptions.InvalidOperationError),
+        ("plan.accepted_prescribers", ["MD", "XX"], pl.exceptions.InvalidOperationError),
+        ("visit.minutes", -1, ValueError),
+    ],
+)
+def test_polars_by_hand_finds_what_covrules_finds(path, value, error):
+    wide = populations.generate(visits=50, plans=3, seed=5).wide()
+    polars_by_hand.check(wide)
+    wrong = wide.with_columns(pl.lit(value, dtype=wide.schema[path]).alias(path))
+    with pytest.raises(error):
+        polars_by_hand.decide_wide_checked(wrong)
+    with pytest.raises(covrules.FactError):
+        BASE.evaluate_frame(wrong)
 
 
 @pytest.mark.long
