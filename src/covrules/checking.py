@@ -14,7 +14,7 @@ from covrules.kinds import plain
 from covrules.mutation.branches import untaken
 from covrules.mutation.mutants import Mutant, mutants
 from covrules.mutation.trials import Trial
-from covrules.rule import Disabled, Place, Rule, Status
+from covrules.rule import Disabled, Example, Place, Rule, Status
 from covrules.rulesets import Ruleset
 
 __all__ = ["Failure", "Report", "Survivor", "check"]
@@ -100,8 +100,7 @@ def check(ruleset: Ruleset) -> Report:
     for rule in written_by(ruleset):
         trial = Trial.of(ruleset, rule)
         reached = set()
-        for example, case in zip(rule.examples, trial.examples, strict=True):
-            found = evaluate(trial.alone, case, stage=rule.stage).findings[0].status
+        for example, found in _run(trial):
             run += 1
             reached.add(found)
             if found != example.then:
@@ -134,6 +133,16 @@ def check(ruleset: Ruleset) -> Report:
         alike=tuple(alike),
         notes=tuple(notes),
     )
+
+
+def run_examples(ruleset: Ruleset, rule: Rule) -> Iterator[tuple[Example, Status]]:
+    """Yield the examples of a rule, each with the status that the rule alone has on it, at its own stage."""
+    return _run(Trial.of(ruleset, rule))
+
+
+def _run(trial: Trial) -> Iterator[tuple[Example, Status]]:
+    for example, case in zip(trial.rule.examples, trial.examples, strict=True):
+        yield example, evaluate(trial.alone, case, stage=trial.rule.stage).findings[0].status
 
 
 def written_by(ruleset: Ruleset) -> tuple[Rule, ...]:

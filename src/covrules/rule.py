@@ -39,6 +39,19 @@ STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 Status = Literal["not-applicable", "met", "waived", "unmet", "capped", "unknown", "later", "advised", "waives"]
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 """What a finding can say of its rule."""
+STATUS_MEANS: Final[Mapping[Status, str]] = {
+    "not-applicable": "The rule certainly does not apply to this case.",
+    "met": "What the rule asks is certainly so, or no more units are asked for than its cap allows.",
+    "waived": "The rule is excused, by its own exception or by a rule that waives it.",
+    "unmet": "The rule certainly applies, nothing excuses it, and what it asks is certainly not so.",
+    "capped": "The rule certainly applies, nothing excuses it, and more units are asked for than its cap allows.",
+    "unknown": "Facts are missing that still decide between the others.",
+    "later": "The rule matters from a later stage of the visit on, and does not certainly leave the case alone.",
+    "advised": "The rule gives its advice, which touches neither coverage nor acceptance.",
+    "waives": "The rule certainly applies, so that it excuses the rules it names.",
+}
+"""What each status means."""
+assert tuple(STATUS_MEANS) == STATUSES
 
 REQUESTED: Final = "visit.units"
 """The fact that caps bound."""

@@ -1,6 +1,6 @@
 """A whole ruleset in plain words: every rule, where it comes from, and what replaced, waived or disabled it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from covrules.conditions import OPERATORS, AllOf, AnyOf, Condition, Not, Ref, Test
@@ -9,18 +9,22 @@ from covrules.errors import shown
 from covrules.kinds import Bool, Date, SetOf, declaration_of
 from covrules.outlines import cited, codes_in_words
 from covrules.rendering import wrapped
-from covrules.rule import REQUESTED, Cap, Disabled, Rule
+from covrules.rule import REQUESTED, Cap, Disabled, Rule, Template
 from covrules.rulesets import EVER, Fixed, Ruleset
 
 Vocabulary = Mapping[str, Fact]
 
-_OPERATOR_WORDS: Final = {
+Piece = tuple[str, Fact | Rule | None]
+"""Words, with the fact or the rule that they name, if they name one."""
+
+OPERATOR_WORDS: Final[Mapping[str, str]] = {
     "equals": "is", "in": "is one of", "not_in": "is none of", "has": "includes", "within": "begins as one of",
     "at_most": "is at most", "at_least": "is at least", "below": "is below", "above": "is above",
     "on_or_before": "is on or before", "on_or_after": "is on or after", "before": "is before", "after": "is after",
 }  # fmt: skip
+"""How each comparing word is said between a fact and what it is compared with."""
 _PLURALS: Final = {"is": "are", "includes": "include", "begins": "begin"}
-assert _OPERATOR_WORDS.keys() == OPERATORS.keys()
+assert OPERATOR_WORDS.keys() == OPERATORS.keys()
 
 
 def ruleset_to_text(ruleset: Ruleset) -> str:
@@ -38,7 +42,7 @@ def in_brief(ruleset: Ruleset) -> tuple[str, ...]:
     return (
         ruleset.id,
         ruleset.version,
-        _values(payer) if payer else "",
+        fixed_words(payer) if payer else "",
         ruleset.status,
         str(ruleset.effective),
         str(len(ruleset.rules)),
@@ -60,7 +64,7 @@ def _lines(ruleset: Ruleset) -> Iterator[str]:
     if ruleset.fixed:
         yield from ("", "What the plan fixes")
         for path, fixed in ruleset.fixed.items():
-            yield from _paragraph(f"{path}: {_values(fixed)}", _about_fixed(fixed))
+            yield from _paragraph(f"{path}: {fixed_words(fixed)}", _about_fixed(fixed))
     if ruleset.declares:
         yield from ("", "Facts of its own")
         for path, fact in ruleset.declares.items():
@@ -80,7 +84,8 @@ def _paragraph(head: str, sentences: list[str]) -> Iterator[str]:
     yield from (line for sentence in sentences for line in wrapped(sentence, "    "))
 
 
-def _values(fixed: Fixed) -> str:
+def fixed_words(fixed: Fixed) -> str:
+    """Return what a plan fixes of a fact, each value with the day from which it holds."""
     said = [
         ("not known" if value is None else fixed.fact.kind.words(value))
         + (f" from {Date().words(since)}" if since else "")
@@ -93,7 +98,7 @@ def _about_fixed(fixed: Fixed) -> list[str]:
     said = [f"The {fixed.fact.label}, fixed by {fixed.origin} ({fixed.place})."]
     older = fixed.replaces
     while older is not None:
-        said.append(f"Replaces what {older.origin} fixed ({older.place}): {_values(older)}.")
+        said.append(f"Replaces what {older.origin} fixed ({older.place}): {fixed_words(older)}.")
         older = older.replaces
     return [*said, *[f"Source: {cited(source)}." for source in fixed.cites]]
 
@@ -114,20 +119,7 @@ def _about_fact(fact: Fact, vocabulary: Vocabulary) -> list[str]:
 
 def _about_rule(ruleset: Ruleset, rule: Rule) -> Iterator[str]:
     known = ruleset.vocabulary
-    if rule.stage != "planned":
-        yield f"Matters once the visit is {rule.stage}."
-    if rule.applies is not None:
-        yield f"Applies where {condition_words(rule.applies, known)}."
-    if rule.requires is not None:
-        yield f"Requires that {condition_words(rule.requires, known)}."
-    if rule.caps is not None:
-        yield f"Caps the {known[REQUESTED].label} at {_cap_words(rule.caps, known)}."
-    if rule.waives is not None:
-        yield f"Waives {_waived(ruleset, rule)}."
-    if rule.advises is not None:
-        yield f"Advises: {rule.advises.labelled()}"
-    if rule.unless is not None:
-        yield f"Not where {condition_words(rule.unless, known)}."
+    yield from (in_words(sentence) for sentence in sentences_of(ruleset, rule))
     for waiver in ruleset.waivers(rule):
         yield f"Waived by {waiver.id} of {waiver.origin}{_where(waiver, known)}."
     if rule.because is not None:
@@ -150,8 +142,47 @@ def _about_rule(ruleset: Ruleset, rule: Rule) -> Iterator[str]:
             older = older.replaces
 
 
-def _waived(ruleset: Ruleset, waiver: Rule) -> str:
-    return ", ".join(rule.id for rule in ruleset.waived_by(waiver)) or "nothing that is left"
+def sentences_of(ruleset: Ruleset, rule: Rule) -> Iterator[list[Piece]]:
+    """Yield, a sentence each, what a rule says: its stage, where it applies, what it asks, its exception."""
+    known = ruleset.vocabulary
+    if rule.stage != "planned":
+        yield [(f"Matters once the visit is {rule.stage}.", None)]
+    if rule.applies is not None:
+        yield [("Applies where ", None), *condition_pieces(rule.applies, known), (".", None)]
+    if rule.requires is not None:
+        yield [("Requires that ", None), *condition_pieces(rule.requires, known), (".", None)]
+    if rule.caps is not None:
+        asked = (f"the {known[REQUESTED].label}", known[REQUESTED])
+        yield [("Caps ", None), asked, (" at ", None), *cap_pieces(rule.caps, known), (".", None)]
+    if rule.waives is not None:
+        yield [("Waives ", None), *_waived(ruleset, rule), (".", None)]
+    if rule.advises is not None:
+        yield [("Advises: ", None), *template_pieces(rule.advises)]
+    if rule.unless is not None:
+        yield [("Not where ", None), *condition_pieces(rule.unless, known), (".", None)]
+
+
+def in_words(pieces: Iterable[Piece]) -> str:
+    """Return pieces as one text."""
+    return "".join(words for words, _ in pieces)
+
+
+def template_pieces(template: Template) -> Iterator[Piece]:
+    """Yield a sentence with the label of each fact in square brackets."""
+    for words, fact in template.pieces:
+        yield words, None
+        if fact is not None:
+            yield f"[{fact.label}]", fact
+
+
+def _waived(ruleset: Ruleset, waiver: Rule) -> Iterator[Piece]:
+    rules = ruleset.waived_by(waiver)
+    if not rules:
+        yield "nothing that is left", None
+    for place, rule in enumerate(rules):
+        if place:
+            yield ", ", None
+        yield rule.id, rule
 
 
 def _where(waiver: Rule, known: Vocabulary) -> str:
@@ -172,33 +203,60 @@ def _replaced(older: Rule, known: Vocabulary) -> str:
     if older.requires is not None:
         return f"{said}, which required that {condition_words(older.requires, known)}."
     if older.caps is not None:
-        return f"{said}, which capped at {_cap_words(older.caps, known)}."
+        return f"{said}, which capped at {in_words(cap_pieces(older.caps, known))}."
     return f"{said}."
 
 
-def _cap_words(cap: Cap, known: Vocabulary) -> str:
-    limit = f"the {known[cap.limit.path].label}" if isinstance(cap.limit, Ref) else str(cap.limit)
-    return limit + "".join(f", less the {known[path].label}" for path in cap.less)
+def cap_pieces(cap: Cap, known: Vocabulary) -> Iterator[Piece]:
+    """Yield what a cap bounds the units at."""
+    yield _named(known[cap.limit.path]) if isinstance(cap.limit, Ref) else (str(cap.limit), None)
+    for path in cap.less:
+        yield ", less ", None
+        yield _named(known[path])
+
+
+def _named(fact: Fact) -> Piece:
+    return f"the {fact.label}", fact
 
 
 def condition_words(condition: Condition, known: Vocabulary) -> str:
     """Return a condition as the part of a sentence that follows "where"; `known` are the facts it may name."""
+    return in_words(condition_pieces(condition, known))
+
+
+def condition_pieces(condition: Condition, known: Vocabulary) -> Iterator[Piece]:
+    """Yield the pieces of a condition as the part of a sentence that follows "where"."""
     if isinstance(condition, Test):
-        fact, right = known[condition.fact.path], condition.right
-        if isinstance(right, Ref):
-            said = f"the {known[right.path].label}"
-        elif isinstance(right, frozenset):
-            said = ", ".join(fact.kind.words(element) for element in sorted(right))
-        else:
-            said = (fact.kind.of if isinstance(fact.kind, SetOf) else fact.kind).words(right) + _unit(fact, right)
+        fact = known[condition.fact.path]
+        verb, _, rest = OPERATOR_WORDS[condition.op].partition(" ")
         if isinstance(fact.kind, Bool):
-            return f'the answer to "{fact.ask}" {_OPERATOR_WORDS[condition.op]} {said}'
-        verb, _, rest = _OPERATOR_WORDS[condition.op].partition(" ")
-        return f"the {fact.label} {' '.join(filter(None, (_PLURALS[verb] if _plural(fact) else verb, rest, said)))}"
-    if isinstance(condition, Not):
-        return f"it is not so that {condition_words(condition.part, known)}"
-    join = " and " if isinstance(condition, AllOf) else " or "
-    return join.join(_bracketed(part, known) for part in condition.parts)
+            yield f'the answer to "{fact.ask}"', fact
+        else:
+            yield _named(fact)
+            verb = _PLURALS[verb] if _plural(fact) else verb
+        yield f" {' '.join(filter(None, (verb, rest)))} ", None
+        yield compared_with(condition, known)
+    elif isinstance(condition, Not):
+        yield "it is not so that ", None
+        yield from condition_pieces(condition.part, known)
+    else:
+        join = " and " if isinstance(condition, AllOf) else " or "
+        for place, part in enumerate(condition.parts):
+            pieces = condition_pieces(part, known)
+            if place:
+                yield join, None
+            yield from [("(", None), *pieces, (")", None)] if isinstance(part, (AllOf, AnyOf)) else pieces
+
+
+def compared_with(test: Test, known: Vocabulary) -> Piece:
+    """Return what stands on the right of a test, in words."""
+    fact, right = known[test.fact.path], test.right
+    if isinstance(right, Ref):
+        return _named(known[right.path])
+    if isinstance(right, frozenset):
+        return ", ".join(fact.kind.words(element) for element in sorted(right)), None
+    kind = fact.kind.of if isinstance(fact.kind, SetOf) else fact.kind
+    return kind.words(right) + _unit(fact, right), None
 
 
 def _plural(fact: Fact) -> bool:
@@ -211,8 +269,3 @@ def _unit(fact: Fact, number: Any) -> str:
     if fact.unit is None or _plural(fact):
         return ""
     return f" {fact.unit.removesuffix('s') if number == 1 else fact.unit}"
-
-
-def _bracketed(condition: Condition, known: Vocabulary) -> str:
-    words = condition_words(condition, known)
-    return f"({words})" if isinstance(condition, (AllOf, AnyOf)) else words

@@ -107,7 +107,7 @@ def fact_columns(
         elif fact is None:
             problems += [] if (wrong := _stranger(name, ruleset)) is None else [wrong]
         elif holds not in (*_TAKES[fact.kind.family], "cells", "nothing"):
-            expected = f"a column of {_expected(fact)}, null where unknown"
+            expected = f"a column of {held_by(fact)}, null where unknown"
             problems.append(Problem(path=name, message=f"found a column of {_WORDS[holds]}", expected=expected))
         elif of_plans is not None and name in of_plans and name != PLAN:
             problems.append(Problem(path=name, message="the frame has a column of it, and the plans have one too"))
@@ -132,7 +132,8 @@ def plan_columns(columns: Mapping[str, Holds], ruleset: Ruleset) -> tuple[str, .
     return tuple(path for path in facts if path != PLAN)
 
 
-def _expected(fact: Fact) -> str:
+def held_by(fact: Fact) -> str:
+    """Return what a column of a fact holds, in words."""
     takes = _TAKES[fact.kind.family]
     return next(words for holds, words in _WORDS.items() if holds in takes)
 
