@@ -183,9 +183,12 @@ CODED = re.compile(r"CARC|RARC")
 
 
 def everything(said):
-    parts = [said.head.text, *said.head.details, *said.foot]
+    parts = [said.head.text, *[detail.text for detail in said.head.details], *said.foot]
     for section in said.sections:
-        parts += [section.heading, *[text for line in section.lines for text in (line.text, *line.details)]]
+        parts += [
+            section.heading,
+            *[text for line in section.lines for text in (line.text, *[detail.text for detail in line.details])],
+        ]
     return "\n".join(parts)
 
 
@@ -272,7 +275,10 @@ def test_what_would_turn_it_is_told_step_by_step():
     verdict = BASE.evaluate(Case(), engine="compiled")
     told = SimpleNamespace(
         **{name: getattr(verdict, name) for name in ("coverage", "units", "accepted_here", "findings", "questions")},
-        **{name: getattr(verdict, name) for name in ("advice", "disclaimer", "_ruleset", "ruleset", "stage", "engine")},
+        **{
+            name: getattr(verdict, name)
+            for name in ("advising", "disclaimer", "_ruleset", "ruleset", "stage", "engine")
+        },
         remedies=remedies,
         unmendable=(),
     )

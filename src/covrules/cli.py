@@ -67,8 +67,19 @@ _FORMS = ("text", "json", "html", "checklist", "checklist-markdown", "checklist-
 )
 @_AS_OF
 @_TODAY
+@click.option(
+    "--rule-pages", metavar="URL", help="Link the findings in HTML to the pages of their rules, which are under URL."
+)
 @click.option("--fail-unless", type=click.Choice(["covered"]), help="Exit with 1 unless the visit is covered.")
-def evaluate_command(case: str, ruleset: str, form: str, for_: str | None, fail_unless: str | None, **how: Any) -> None:
+def evaluate_command(
+    case: str,
+    ruleset: str,
+    form: str,
+    for_: str | None,
+    rule_pages: str | None,
+    fail_unless: str | None,
+    **how: Any,
+) -> None:
     """Say whether CASE is covered, how many units, why, what to ask, and what would turn it.
 
     CASE is a YAML or JSON file of facts in their groups; - reads standard input. Of several versions of a shipped
@@ -76,8 +87,10 @@ def evaluate_command(case: str, ruleset: str, form: str, for_: str | None, fail_
     """
     if for_ is not None and form not in ("text", "html"):
         raise click.UsageError(f"--for is for texts and HTML: {form} is the same for all who read it")
+    if rule_pages is not None and form != "html":
+        raise click.UsageError(f"--rule-pages is for HTML: {form} has no links")
     verdict = _decided(case, ruleset, **how)
-    _print(verdict, form, for_ or "front-desk")
+    _print(verdict, form, for_ or "front-desk", rule_pages)
     if fail_unless is not None and verdict.coverage != fail_unless:
         sys.exit(1)
 
@@ -129,11 +142,11 @@ def _read(argument: str) -> tuple[bytes, str]:
     return read_file(argument), argument
 
 
-def _print(verdict: Verdict, form: str, for_: str) -> None:
+def _print(verdict: Verdict, form: str, for_: str, rule_pages: str | None) -> None:
     if form == "json":
         _print_json(verdict.to_dict())
     elif form == "html":
-        click.echo(page(headline(verdict), to_html(verdict, for_)))
+        click.echo(page(headline(verdict), to_html(verdict, for_, rule_pages)))
     elif form.startswith("checklist"):
         click.echo(verdict.checklist(form.partition("-")[2] or "text"))
     elif sys.stdout.isatty():

@@ -11,7 +11,7 @@ from covrules.declaring import Who
 from covrules.errors import one_of, shown
 from covrules.findings import Finding
 from covrules.questions import by_person
-from covrules.rule import Denial, Source
+from covrules.rule import Denial, Rule, Source
 from covrules.verdicts import Coverage, Verdict
 
 if TYPE_CHECKING:
@@ -59,17 +59,26 @@ _ENGINES: Final = {
 }
 
 
-def _all_shown(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(map(shown, texts))
+@attrs.frozen
+class Detail:
+    """A smaller thing said; `rule` is the rule it is the finding of, if it is one."""
+
+    text: str = attrs.field(converter=shown)
+    rule: Rule | None = None
+
+
+def _details(said: Iterable[str | Detail]) -> tuple[Detail, ...]:
+    return tuple(each if isinstance(each, Detail) else Detail(each) for each in said)
 
 
 @attrs.frozen
 class Line:
-    """One thing said, with the smaller things said of it."""
+    """One thing said, with the smaller things said of it; `rule` is the rule it is the finding of, if it is one."""
 
     mark: Mark
     text: str = attrs.field(converter=shown)
-    details: tuple[str, ...] = attrs.field(default=(), converter=_all_shown)
+    details: tuple[Detail, ...] = attrs.field(default=(), converter=_details)
+    rule: Rule | None = None
 
 
 @attrs.frozen
@@ -143,22 +152,26 @@ class _Teller:
         for who, questions in by_person(self.verdict.questions).items():
             yield self.asked[who], self.questions(who, questions)
         yield from self.more()
-        yield "Good to know", (Line("note", text) for text in self.verdict.advice)
+        yield "Good to know", (Line("note", text, rule=rule) for rule, text in self.verdict.advising)
 
     def more(self) -> Iterator[tuple[str, Iterable[Line]]]:
         """Yield what is said after the questions."""
         findings = self.verdict.findings
-        yield "Later", (Line("note", f"{finding.title}.") for finding in findings if finding.status == "later")
+        later = [finding for finding in findings if finding.status == "later"]
+        yield "Later", (Line("note", f"{finding.title}.", rule=self.rule(finding)) for finding in later)
 
     def foot(self) -> tuple[str, ...]:
         return (self.verdict.disclaimer,)
 
     def reason(self, finding: Finding) -> Line:
         mark: Mark = "part" if finding.status == "capped" else "no"
-        rule = self.verdict._ruleset.rule(finding.rule)
+        rule = self.rule(finding)
         said = rule.remedy if not self.verdict.remedies else None
         details = [self.to_do(said.who, said.action)] if said is not None else []
-        return Line(mark, finding.because or f"Not so: {finding.title}.", (*details, *self.evidence(finding)))
+        return Line(mark, finding.because or f"Not so: {finding.title}.", (*details, *self.evidence(finding)), rule)
+
+    def rule(self, finding: Finding) -> Rule:
+        return self.verdict._ruleset.rule(finding.rule)
 
     def to_do(self, who: Who, action: str) -> str:
         return f"What to do ({who}): {action}"
@@ -292,7 +305,8 @@ def _waived(verdict: Verdict) -> Iterator[Line]:
         if finding.waived_by:
             by = ", ".join(verdict._ruleset.rule(id).title for id in finding.waived_by)
             rules = f"Rule: {finding.rule}, waived by {', '.join(finding.waived_by)}"
-            yield Line("note", f"{finding.title}: not asked. {by}.", (rules,))
+            rule = verdict._ruleset.rule(finding.rule)
+            yield Line("note", f"{finding.title}: not asked. {by}.", (rules,), rule)
 
 
 def barred(verdict: Verdict) -> str:
@@ -304,10 +318,9 @@ def barred(verdict: Verdict) -> str:
 
 def _remedies(verdict: Verdict) -> Iterator[Line]:
     if verdict.unmendable:
-        barring = [verdict.finding(rule) for rule in verdict.unmendable]
-        yield Line(
-            "no", f"{barred(verdict)} In the way:", tuple(finding.because or finding.title for finding in barring)
-        )
+        barring = [(verdict.finding(id), verdict._ruleset.rule(id)) for id in verdict.unmendable]
+        told = [Detail(finding.because or finding.title, rule) for finding, rule in barring]
+        yield Line("no", f"{barred(verdict)} In the way:", told)
     for remedy in verdict.remedies:
         steps = [f"{step.who.capitalize()}: {step.action.rstrip('.')}." for step in remedy.steps]
         if len(steps) > 1:

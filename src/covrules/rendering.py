@@ -2,11 +2,14 @@
 
 import html
 import textwrap
+from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import quote
 
 from covrules.errors import shown
-from covrules.outlines import ASKED, Line, Mark, headline, many, outline, question_line
+from covrules.outlines import ASKED, Detail, Line, Mark, headline, many, outline, question_line
 from covrules.questions import by_person
+from covrules.rule import Rule
 from covrules.verdicts import Verdict
 
 _SIGNS: Final[dict[Mark, str]] = {"yes": "✓", "no": "✗", "part": "◐", "open": "?", "note": "•"}
@@ -23,12 +26,12 @@ _WIDTH: Final = 96
 def to_text(verdict: Verdict, for_: str = "front-desk") -> str:
     """Return the verdict as plain text for some reader."""
     said = outline(verdict, for_)
-    lines = [*wrapped(said.head.text), *[line for detail in said.head.details for line in wrapped(detail)]]
+    lines = [*wrapped(said.head.text), *[line for detail in said.head.details for line in wrapped(detail.text)]]
     for section in said.sections:
         lines += ["", section.heading]
         for line in section.lines:
             lines += wrapped(line.text, f"  {_SIGNS[line.mark]} ")
-            lines += [part for detail in line.details for part in wrapped(detail, "      ")]
+            lines += [part for detail in line.details for part in wrapped(detail.text, "      ")]
     return "\n".join([*lines, "", *[line for foot in said.foot for line in wrapped(foot)]])
 
 
@@ -51,13 +54,13 @@ def to_rich(verdict: Verdict, for_: str = "front-desk") -> Any:
     from rich.text import Text
 
     def line_text(line: Line) -> Group:
-        return Group(Text(line.text), *[Text(detail, "dim") for detail in line.details])
+        return Group(Text(line.text), *[Text(detail.text, "dim") for detail in line.details])
 
     said = outline(verdict, for_)
     style = _STYLES[said.head.mark]
     parts: list[Any] = [
         Panel(
-            Text("\n".join(said.head.details)),
+            Text("\n".join(detail.text for detail in said.head.details)),
             title=Text(said.head.text, f"bold {style}"),
             border_style=style,
         )
@@ -85,19 +88,38 @@ _ITEM: Final = "margin:.25em 0;padding-left:1.5em;text-indent:-1.5em"
 _SIGN: Final = "display:inline-block;width:1.5em;text-indent:0"
 
 
-def to_html(verdict: Verdict, for_: str = "front-desk") -> str:
-    """Return the verdict for some reader as a piece of HTML that stands by itself."""
+def to_html(verdict: Verdict, for_: str = "front-desk", rule_pages: str | None = None) -> str:
+    """Return the verdict for some reader as a piece of HTML that stands by itself.
+
+    With `rule_pages`, the address of the rules' pages that `covrules.sphinxext` makes (such as
+    `https://example.org/reference/rules/`), each finding that is told links to `<origin>/<rule>.html` there, the origin
+    being the ruleset that defines the rule.
+    """
+    if rule_pages is None:
+        return linked_html(verdict, for_, lambda rule: None)
+    base = rule_pages.rstrip("/")
+    return linked_html(verdict, for_, lambda rule: f"{base}/{quote(rule.origin)}/{quote(rule.id)}.html")
+
+
+def linked_html(verdict: Verdict, for_: str, page_of: Callable[[Rule], str | None]) -> str:
+    """Return the same with each finding linked to the page of its rule, where there is one."""
+
+    def said_of(said: Line | Detail) -> str:
+        address = None if said.rule is None else page_of(said.rule)
+        text = html.escape(said.text)
+        return text if address is None else f'<a href="{html.escape(address)}">{text}</a>'
+
     said = outline(verdict, for_)
     head = f'<p style="font-size:1.3em;font-weight:bold;margin:.3em 0;color:{_HTML_COLOURS[said.head.mark]}">'
     parts = ['<div class="covrules-verdict" style="max-width:46em;line-height:1.4">']
-    parts.append(f"{head}{_mark(said.head.mark)}{html.escape(said.head.text)}</p>")
-    parts += [f'<p style="margin:.3em 0">{html.escape(detail)}</p>' for detail in said.head.details]
+    parts.append(f"{head}{_mark(said.head.mark)}{said_of(said.head)}</p>")
+    parts += [f'<p style="margin:.3em 0">{said_of(detail)}</p>' for detail in said.head.details]
     for section in said.sections:
         parts.append(f'<h4 style="margin:1em 0 .2em">{html.escape(section.heading)}</h4>')
         parts.append('<ul style="list-style:none;margin:0;padding:0">')
         for line in section.lines:
-            details = "".join(f"<br><small>{html.escape(detail)}</small>" for detail in line.details)
-            parts.append(f'<li style="{_ITEM}">{_mark(line.mark)}{html.escape(line.text)}{details}</li>')
+            details = "".join(f"<br><small>{said_of(detail)}</small>" for detail in line.details)
+            parts.append(f'<li style="{_ITEM}">{_mark(line.mark)}{said_of(line)}{details}</li>')
         parts.append("</ul>")
     parts += [f'<p style="margin:1em 0"><small>{html.escape(foot)}</small></p>' for foot in said.foot]
     return "\n".join([*parts, "</div>"])
@@ -126,9 +148,8 @@ def questions_to_text(verdict: Verdict) -> str:
             line = question_line(verdict, question)
             lines += wrapped(line.text, f"  {_SIGNS[line.mark]} ")
             decides = "; ".join(rules.rule(id).title for id in question.rules)
-            lines += [
-                part for detail in (*line.details, f"For: {shown(decides)}.") for part in wrapped(detail, "      ")
-            ]
+            details = [*[detail.text for detail in line.details], f"For: {shown(decides)}."]
+            lines += [part for detail in details for part in wrapped(detail, "      ")]
     if not lines:
         return "\n".join(wrapped(f"{headline(verdict)} Nothing more is to be asked."))
     clinics = " Whether this clinic takes it is open:" if verdict.coverage != "undetermined" else ""

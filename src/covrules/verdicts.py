@@ -1,8 +1,9 @@
 """A verdict: what an engine decided of each rule, what that adds up to, and what is still to be asked."""
 
 import datetime as dt
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 import attrs
 
@@ -10,7 +11,7 @@ from covrules.codes import icd10cm
 from covrules.derived import value_of
 from covrules.facts import FACTS, Case
 from covrules.findings import Finding, Findings, findings_of, plain
-from covrules.rule import REQUESTED, Stage, Status
+from covrules.rule import REQUESTED, Rule, Stage, Status
 from covrules.rulesets import Ruleset
 
 if TYPE_CHECKING:
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["DISCLAIMER", "Identity", "Units", "Verdict"]
 
 Coverage = Literal["covered", "partial", "not-covered", "undetermined"]
+COVERAGE_MEANS: Final[Mapping[Coverage, str]] = {
+    "covered": "No rule that decides what the insurer owes is unmet, capped or unknown.",
+    "partial": "None is unmet or unknown, and some cap leaves fewer units than are asked for, but not none.",
+    "not-covered": "One is unmet, or a cap leaves no unit; what is unknown cannot change that.",
+    "undetermined": "None is unmet and no cap leaves nothing, but one is unknown: what is asked next decides.",
+}
+"""What each word for what the insurer owes means, by the rules of all layers but the clinic's."""
+assert tuple(COVERAGE_MEANS) == get_args(Coverage)
 
 DISCLAIMER: Final = (
     "This says what the rules make of the facts given. It is no promise of payment: the insurer decides on the claim."
@@ -196,8 +205,13 @@ class Verdict:
     @cached_property
     def advice(self) -> tuple[str, ...]:
         """What is worth knowing; it never touches coverage."""
+        return tuple(text for _, text in self.advising)
+
+    @cached_property
+    def advising(self) -> tuple[tuple[Rule, str], ...]:
+        """The rules that give advice here, each with what it says."""
         return tuple(
-            rule.advises.render(self._values)
+            (rule, rule.advises.render(self._values))
             for rule, status in zip(self._ruleset.rules, self._outcome.statuses, strict=True)
             if rule.advises is not None and status == "advised"
         )
@@ -258,10 +272,14 @@ class Verdict:
 
         return to_rich(self)
 
-    def _repr_html_(self) -> str:
+    def to_html(self, for_: str = "front-desk", rule_pages: str | None = None) -> str:
+        """Return the verdict for some reader as a piece of HTML: see `covrules.rendering.to_html`."""
         from covrules.rendering import to_html
 
-        return to_html(self)
+        return to_html(self, for_, rule_pages)
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
 
     def __repr__(self) -> str:
         return f"<Verdict {self.coverage} by {self._ruleset.id} {self._ruleset.version}>"
