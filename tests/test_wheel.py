@@ -22,6 +22,7 @@ def test_the_wheel_holds_what_it_needs_and_no_more(wheel):
     assert "covrules/py.typed" in names
     assert "covrules/rules/medical-massage.yaml" in names
     assert "covrules/codes/icd10cm.txt.gz" in names
+    assert "covrules/sphinxext/static/covrules.css" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if "test" in name or name.startswith(("docs", "benchmarks"))]
 

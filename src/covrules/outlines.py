@@ -290,9 +290,14 @@ def codes(denial: Denial) -> str:
 
 def codes_in_words(denial: Denial) -> str:
     """Return the codes of a denial, and in brackets what those mean that are known."""
-    known = [CARC.get(denial.carc), *map(RARC.get, denial.rarc)]
-    meaning = "; ".join(code.meaning for code in known if code)
+    meaning = meaning_of(denial)
     return codes(denial) + (f" ({meaning})" if meaning else "")
+
+
+def meaning_of(denial: Denial) -> str:
+    """Return what those codes of a denial mean that are known; nothing if none is."""
+    known = [CARC.get(denial.carc), *map(RARC.get, denial.rarc)]
+    return "; ".join(code.meaning for code in known if code)
 
 
 def cited(source: Source) -> str:

@@ -1,0 +1,201 @@
+"""A rule as a decision table: which combinations of facts give which status, the first row that fits telling."""
+
+from collections.abc import Iterable, Mapping
+from itertools import product
+from typing import Final, NamedTuple
+
+import attrs
+
+from covrules.conditions import CONTRARY, OPERATORS, AllOf, Condition, Not, Ref, Test
+from covrules.kinds import Bool
+from covrules.lowering import ALWAYS, Form, Forms, conjunction, disjunction, lower, lower_cap
+from covrules.rule import REQUESTED, Cap, Rule, Status
+from covrules.showing import OPERATOR_WORDS, Piece, Vocabulary, cap_pieces, compared_with
+
+_MOST: Final = 6
+"""How many rows a status may take; where it would be more, it is told in words."""
+
+
+class _Literal(NamedTuple):
+    """A test, and whether it is so."""
+
+    test: Test
+    holds: bool
+
+    @property
+    def form(self) -> Form:
+        """The form that holds where it certainly is as it says."""
+        forms = lower(self.test)
+        return forms.true if self.holds else forms.false
+
+
+_Rows = list[tuple[_Literal, ...]]
+_ANYWHERE: Final[_Rows] = [()]
+
+
+@attrs.frozen
+class Row:
+    """What must be so of the facts, by their paths, for a status, and the form that holds then.
+
+    Where it is too much for cells, it is said in `words`.
+    """
+
+    cells: Mapping[str, list[Piece]]
+    status: Status
+    form: Form
+    words: str | None = None
+
+
+@attrs.frozen
+class DecisionTable:
+    """Rows over facts; the first that fits tells the status."""
+
+    facts: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def decision_table(rule: Rule, known: Vocabulary) -> DecisionTable:
+    """Return the decision table of a rule by itself, at its own stage; `known` are the facts it may read.
+
+    A row says what must certainly be so: what is not known is never taken for "no".
+    """
+    applies, not_excused = _rows(rule.applies, True), _rows(rule.unless, False)
+    rows: list[Row] = []
+    if rule.applies is not None:
+        rows += _told(_rows(rule.applies, False), "not-applicable", known, "it certainly does not apply")
+    if rule.caps is not None:
+        rows += _within_cap(rule.caps, known)
+    elif rule.requires is not None:
+        rows += _told(_rows(rule.requires, True), "met", known, "what it asks is certainly so")
+    if rule.unless is not None:
+        excused: Status = "waived" if rule.decides else "not-applicable"
+        rows += _told(_rows(rule.unless, True), excused, known, "its exception certainly holds")
+    failing = _both(applies, not_excused)
+    if rule.requires is not None:
+        failing = _both(failing, _rows(rule.requires, False))
+    words = "it certainly applies and nothing excuses it"
+    words += "; what it asks is certainly not so" if rule.decides else ""
+    concluded = _told(failing, rule.concludes, known, words)
+    rows += concluded if rule.caps is None else [_above_cap(row, rule.caps, known) for row in concluded]
+    if len(rows) > 1 or rule.facts:
+        rows.append(Row({}, "unknown", ALWAYS, "anything else"))
+    used = {path for row in rows for path in row.cells}
+    return DecisionTable(tuple(path for path in rule.facts if path in used), tuple(rows))
+
+
+def _within_cap(cap: Cap, known: Vocabulary) -> list[Row]:
+    said: list[Piece] = [("at most ", None), *cap_pieces(cap, known)]
+    return [Row({REQUESTED: said}, "met", _cap_forms(cap, known).true)]
+
+
+def _above_cap(row: Row, cap: Cap, known: Vocabulary) -> Row:
+    """Return the row on which, besides, more is asked than a cap allows."""
+    cells = row.cells if row.words else {**row.cells, REQUESTED: [("more than ", None), *cap_pieces(cap, known)]}
+    return attrs.evolve(row, cells=cells, form=conjunction([row.form, _cap_forms(cap, known).false]))
+
+
+def _cap_forms(cap: Cap, known: Vocabulary) -> Forms:
+    return lower_cap(Ref(REQUESTED, known[REQUESTED].kind), cap.limit, cap.less)
+
+
+def _told(rows: _Rows, status: Status, known: Vocabulary, words: str) -> list[Row]:
+    """Return the rows in cells, or where there are too many the one that says it in words."""
+    forms = [conjunction([each.form for each in row]) for row in rows]
+    if len(rows) > _MOST:
+        return [Row({}, status, disjunction(forms), words)]
+    return [Row(_cells(row, known), status, form) for row, form in zip(rows, forms, strict=True)]
+
+
+def _cells(row: Iterable[_Literal], known: Vocabulary) -> dict[str, list[Piece]]:
+    cells: dict[str, list[Piece]] = {}
+    for literal in row:
+        said = cells.setdefault(literal.test.fact.path, [])
+        said += [*([(" and ", None)] if said else []), *_literal_pieces(literal, known)]
+    return cells
+
+
+# --- rows ---------------------------------------------------------------------------------------------------------
+
+
+def _rows(condition: Condition | None, holds: bool) -> _Rows:
+    """Return when a condition is so, or is not: in each row all is so, and the rows are the ways there are."""
+    if condition is None:
+        return _ANYWHERE
+    if isinstance(condition, Not):
+        return _rows(condition.part, not holds)
+    if isinstance(condition, Test):
+        return [(_literal(condition, holds),)]
+    parts = [_rows(part, holds) for part in condition.parts]
+    if isinstance(condition, AllOf) == holds:
+        joined = _ANYWHERE
+        for part in parts:
+            joined = _both(joined, part)
+        return joined
+    return _distinct(row for part in parts for row in part)
+
+
+def _literal(test: Test, holds: bool) -> _Literal:
+    """Return the literal; that a flag is not yes says that it is no."""
+    if isinstance(test.fact.kind, Bool) and not isinstance(test.right, Ref) and test.op == "equals":
+        return _Literal(attrs.evolve(test, right=test.right is holds), True)
+    return _Literal(test, holds)
+
+
+def _both(one: _Rows, other: _Rows) -> _Rows:
+    rows = (tuple(dict.fromkeys((*first, *second))) for first, second in product(one, other))
+    return _distinct(row for row in rows if not _contradicts(row))
+
+
+def _contradicts(row: tuple[_Literal, ...]) -> bool:
+    """Return whether a row can never be: a test is so and not so, or a fact equals two values."""
+    equal: dict[str, object] = {}
+    for test, holds in row:
+        if (test, not holds) in row:
+            return True
+        fixed = test.op == "equals" and holds and not isinstance(test.right, Ref)
+        if fixed and equal.setdefault(test.fact.path, test.right) != test.right:
+            return True
+    return any(
+        test.op == "equals" and not holds and test.fact.path in equal and equal[test.fact.path] == test.right
+        for test, holds in row
+    )
+
+
+def _distinct(rows: Iterable[tuple[_Literal, ...]]) -> _Rows:
+    """Return rows without those that another, which says less, covers."""
+    sets = {frozenset(row): row for row in rows}
+    return [row for said, row in sets.items() if not any(other < said for other in sets)]
+
+
+# --- words --------------------------------------------------------------------------------------------------------
+
+
+def _contrary(op: str) -> str | None:
+    """Return the word that is so where another is not, both sides being known, if there is one."""
+    if op in ("in", "not_in"):
+        return "not_in" if op == "in" else "in"
+    symbol, takes = OPERATORS[op].symbol, OPERATORS[op].takes
+    if symbol is None:
+        return None
+    return next(
+        (name for name, other in OPERATORS.items() if other.symbol == CONTRARY[symbol] and other.takes == takes), None
+    )
+
+
+def _literal_pieces(literal: _Literal, known: Vocabulary) -> list[Piece]:
+    """Return what a cell says of a fact.
+
+    >>> from covrules.conditions import make_test
+    >>> from covrules.facts import FACTS
+    >>> from covrules.showing import in_words
+    >>> limit = make_test("visit.units", "at_most", "plan.units_per_visit", ref=True)
+    >>> [in_words(_literal_pieces(_Literal(limit, holds), FACTS)) for holds in (True, False)]
+    ['at most the units paid a visit', 'above the units paid a visit']
+    """
+    test, holds = literal
+    right = compared_with(test, known)
+    contrary = None if holds else _contrary(test.op)
+    said = OPERATOR_WORDS[contrary or test.op].removeprefix("is").strip()
+    refused = {"": "not ", "includes": "does not include ", "begins as one of": "begins as none of "}
+    start = refused[said] if not holds and contrary is None else f"{said} " if said else ""
+    return [(start, None), right] if start else [right]
