@@ -19,6 +19,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "sphinxcontrib.programoutput",
+    "covrules.sphinxext",
     "docstrings",
     "file_format",
 ]
