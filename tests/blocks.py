@@ -8,10 +8,14 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
+from tempfile import mkdtemp
 
 import yaml
 from click.testing import CliRunner
+from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace, patch_docutils
 from sybil import Document, Example, Region
 from sybil.evaluators.python import PythonEvaluator
 from sybil.region import Lexeme
@@ -117,10 +121,27 @@ def decide_csv(example: Example) -> None:
             assert row.items() <= decided.items()
 
 
+def build_markdown(example: Example) -> None:
+    """Build a page of Markdown that uses the extension for documenting rulesets."""
+    folder = Path(mkdtemp(dir="."))
+    (folder / "index.md").write_text(f"# A page\n\n{example.parsed}", encoding="utf-8")
+    warnings = StringIO()
+    settings = {
+        "extensions": ["myst_parser", "covrules.sphinxext"],
+        "covrules_rulesets": ["medical-massage"],
+        # A page that refers to those of the extension has them written.
+        "covrules_pages": "reference" if "reference/" in example.parsed else None,
+    }
+    with patch_docutils(), docutils_namespace():
+        Sphinx(folder, None, folder / "_build", folder / "_build", "dummy", settings, None, warnings).build()
+    assert not warnings.getvalue(), warnings.getvalue()
+
+
 RUN = {
     "{code-cell}": run_python,
     "{code-cell} python": run_python,
     "csv": decide_csv,
+    "markdown": build_markdown,
     "sh": run_shell,
     "yaml": load_yaml,
 }
