@@ -60,7 +60,7 @@ def docstring(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines
     if what == "class" and isinstance(thing, type) and issubclass(thing, Group):
         lines += ["", "Its facts, all by keyword and unknown if left out:"]
         for fact in declared(thing):
-            lines += ["", f"- ``{fact.name}`` ({fact.kind.name}): {fact.ask}"]
+            lines += ["", f"- :covrules:fact:`{fact.name} <{fact.path}>` ({fact.kind.name}): {fact.ask}"]
     if what == "attribute" and not any(lines):
         path, _, field = name.rpartition(".")
         owner = getattr(sys.modules.get(path.rpartition(".")[0]), path.rpartition(".")[2], None)
