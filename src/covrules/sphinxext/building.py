@@ -121,7 +121,7 @@ def fields(rows: Iterable[tuple[str, Said]]) -> nodes.field_list:
 def table(head: Sequence[Said], rows: Iterable[Sequence[Said]], *classes: str) -> nodes.table:
     """Return a table."""
     made = nodes.table(classes=["covrules-table", "colwidths-auto", *classes])
-    group = nodes.tgroup("", *[nodes.colspec(colwidth=1) for _ in head], cols=len(head))
+    group = nodes.tgroup("", *[nodes.colspec(colwidth=100 // len(head)) for _ in head], cols=len(head))
     group += nodes.thead("", _row(head))
     group += nodes.tbody("", *map(_row, rows))
     made += group
