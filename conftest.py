@@ -38,6 +38,8 @@ _markdown = Sybil(
     setup=_begin,
     teardown=_end,
 )
-_docstrings = Sybil(parsers=[DocTestParser(optionflags=ELLIPSIS)], patterns=["src/**/*.py", "src/**/**/*.py"])
+_docstrings = Sybil(
+    parsers=[DocTestParser(optionflags=ELLIPSIS)], patterns=["src/**/*.py", "src/**/**/*.py", "docs/_ext/try_page.py"]
+)
 
 pytest_collect_file = (_markdown + _docstrings).pytest()

@@ -1,9 +1,9 @@
 """Sphinx extension: puts the library, and a Python that runs in browsers, beside the page "Try it".
 
-After an HTML build it fetches Pyodide from the npm registry and the packages covrules needs from PyPI (by exact versions
-and digests, with npm and pip), builds the wheel of this tree, and writes `_static/try/manifest.json`, which tells the page
-what there is. What was fetched is kept beside the doctrees, and fetched again only when a version changes. Every name holds
-a digest of what is in the file, so no browser keeps an old one.
+After an HTML build it fetches Pyodide from the npm registry and the packages covrules needs from PyPI (by exact
+versions and digests, with npm and pip), builds the wheel of this tree, and writes `_static/try/manifest.json`, which
+tells the page what there is. What was fetched is kept beside the doctrees, and fetched again only when a version
+changes. Every name holds a digest of what is in the file, so no browser keeps an old one.
 """
 
 import base64
@@ -19,12 +19,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-import try_page
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
 import covrules
+import try_page
 from covrules.case_files import read_case
 from covrules.library import shipped
 
@@ -163,7 +163,9 @@ def _pip(*arguments: str) -> list[str]:
 def _run(command: list[str], folder: str | None = None) -> None:
     ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if ran.returncode != 0:
-        raise ExtensionError(f"the page try.md needs what this command could not get: {' '.join(command)}\n{ran.stderr}")
+        raise ExtensionError(
+            f"the page try.md needs what this command could not get: {' '.join(command)}\n{ran.stderr}"
+        )
 
 
 # --- files ------------------------------------------------------------------------------------------------------

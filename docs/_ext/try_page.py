@@ -4,9 +4,8 @@ It runs in the reader's browser, and knows nothing of browsers. Facts come and g
 (`{"visit.minutes": "90", "plan.units_per_day": "unlimited"}`, see `covrules.typed`); a fact left out is not known.
 """
 
-import datetime as dt
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, get_args
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -36,6 +35,11 @@ _STATUSES: Final[Mapping[Status, tuple[Mark, str]]] = {
     "met": ("yes", "met"), "waived": ("note", "waived"), "later": ("note", "asked later"),
     "not-applicable": ("note", "does not apply"), "advised": ("note", "advice"), "waives": ("note", "waives others"),
 }  # fmt: skip
+_ACCEPTANCE: Final[Mapping[bool | None, str]] = {
+    True: "This clinic takes the visit.",
+    False: "This clinic does not take the visit.",
+    None: "Whether this clinic takes it is not known yet.",
+}
 assert _STATUSES.keys() == {*get_args(Status)}
 
 
@@ -118,11 +122,11 @@ def _control(kind: Kind) -> dict[str, Any]:
             words = [["none", "None"], *([["any", "Any"]] if any_ else [])]
             if isinstance(of, Enum):
                 return {"draw": "many", "options": _options(of), "words": words, "given": "These"}
-            return {"draw": "value", "input": "list", "words": words, "given": "These, with commas between"}
+            return {"draw": "value", "input": "text", "words": words, "given": "These", "hint": "with commas between"}
         case Code(none=none):
             words = [["none", "States none"]] if none else []
             return {"draw": "value", "input": "text", "words": words, "given": "This code"}
-    return {"draw": "value", "input": "text", "words": [], "given": "This"}
+    return {"draw": "value", "input": "text", "words": [], "given": "This text"}
 
 
 def _options(kind: Enum) -> list[list[str]]:
@@ -200,14 +204,13 @@ def _told(verdict: Verdict) -> dict[str, Any]:
     failed = [finding for finding in verdict.findings if finding.status in ("unmet", "capped")]
     count = len(verdict.questions)
     asked = f"{count} {'question' if count == 1 else 'questions'} open." if count else "Nothing more to ask."
-    acceptance = {True: "This clinic takes the visit.", False: "This clinic does not take the visit."}
     return {
         "verdict": verdict.to_dict(),
         "mark": said.head.mark,
         "headline": said.head.text,
         "tally": " ".join(said.head.details),
         "announced": f"{said.head.text} {asked}",
-        "acceptance": acceptance.get(verdict.accepted_here, "Whether this clinic takes it is not known yet."),
+        "acceptance": _ACCEPTANCE[verdict.accepted_here],
         "reasons": [_reason(rules, finding) for finding in failed if finding.layer != "clinic"],
         "clinic": [_reason(rules, finding) for finding in failed if finding.layer == "clinic"],
         "barred": [barred(verdict), *[_because(verdict.finding(id)) for id in verdict.unmendable]]
@@ -269,10 +272,12 @@ def _remedy(ruleset: Ruleset, verdict: Verdict, remedy: Remedy) -> dict[str, Any
     for step in remedy.steps:
         for path, value in step.set.items():
             changes[path] = None if value is None else typed(ruleset.vocabulary[path].kind, value)
-    here = {False: ", but not at this clinic", True: "" if verdict.accepted_here else ", and this clinic takes it"}
+    here = ""
+    if remedy.accepted_here is not None and remedy.accepted_here is not verdict.accepted_here:
+        here = ", and this clinic takes it" if remedy.accepted_here else ", but not at this clinic"
     return {
         "steps": [{"who": step.who.capitalize(), "action": step.action.rstrip(".")} for step in remedy.steps],
-        "then": f"{coverage_word(remedy.coverage)}{here.get(remedy.accepted_here, '')}",  # type: ignore[call-overload]
+        "then": f"{coverage_word(remedy.coverage)}{here}",
         "set": changes,
     }
 
@@ -349,4 +354,4 @@ def typed_facts(case: Case) -> dict[str, str]:
     return {path: typed(FACTS[path].kind, value) for path, value in known.items() if value is not None}
 
 
-_DOES: Final = {"form": form, "answer": answer, "read_link": read_link}
+_DOES: Final[Mapping[str, Callable[..., Any]]] = {"form": form, "answer": answer, "read_link": read_link}

@@ -5,7 +5,8 @@
 (() => {
   const PATIENCE = 60_000; // milliseconds without a sign of life before the page says that something is wrong
   const PAUSE = 150; // milliseconds after a key before the answer is asked for
-  const FEW = 3; // up to so many options are buttons side by side, more are a list to choose from
+  const FEW = 3; // up to so many options, of so many letters together, stand side by side; more are a list to choose from
+  const SHORT = 20;
   const FIRST = 6; // how many questions are shown before the rest is folded away
   const SIGNS = { yes: "✓", no: "✗", part: "◐", open: "?", note: "•" };
   const STAGES = { planned: "planned", delivered: "given", billed: "billed" };
@@ -158,6 +159,7 @@
       options(manifest.cases.map((each, number) => [String(number), each.title]), String(Math.max(0, shown))));
     place.copied = make("span", { role: "status", class: "try-copied" });
     place.live = make("p", { class: "try-live", role: "status", "aria-live": "polite", "aria-atomic": "true" });
+    place.headline = make("h2", { id: "try-verdict-title", tabindex: "-1" });
     place.verdict = make("section", { class: "try-verdict", "aria-labelledby": "try-verdict-title" });
     place.about = make("p", { class: "try-about" });
     place.filter = make("input", { id: "try-filter", type: "search", autocomplete: "off", oninput: filter });
@@ -188,9 +190,7 @@
         place.groups),
       place.bar);
     place.root.append(place.app);
-    new IntersectionObserver(([entry]) => {
-      place.bar.hidden = entry.isIntersecting || entry.boundingClientRect.top > 0;
-    }).observe(place.verdict);
+    new IntersectionObserver(([entry]) => { place.bar.hidden = entry.isIntersecting; }).observe(place.headline);
   }
 
   const labelled = (text, control) =>
@@ -238,11 +238,12 @@
 
   function drawForm() {
     fields = new Map();
+    const roomy = window.matchMedia("(min-width: 40rem)").matches;
     place.about.textContent = `${form.about}.`;
     place.groups.replaceChildren(...form.groups.map((group) => {
       const grid = make("div", { class: "try-facts" }, group.facts.map((fact) => drawFact(fact).box));
       const known = make("span", { class: "try-known" });
-      const box = make("details", { class: "try-group", open: true },
+      const box = make("details", { class: "try-group", open: roomy },
         make("summary", {}, make("span", { class: "try-group-title" }, group.title), known),
         make("p", { class: "try-group-about" }, group.about), grid);
       Object.assign(group, { box, known });
@@ -276,7 +277,8 @@
   function drawChoice(fact, names) {
     const pairs = [["", fact.unknown], ...fact.options];
     const changed = () => change(fact.path);
-    if (fact.options.length > FEW) {
+    const letters = fact.options.map(([, label]) => label).join("").length;
+    if (fact.options.length > FEW || letters > SHORT) {
       const select = make("select", { ...described(names), onchange: changed }, options(pairs));
       return { parts: [select], first: select, get: () => select.value, put: (text) => { select.value = text; } };
     }
@@ -309,10 +311,10 @@
       mode.value = input.value ? "given" : "";
       change(fact.path, PAUSE);
     };
-    const type = fact.input === "list" ? "text" : fact.input;
+    const type = fact.input;
     const input = make("input", {
       type, ...described(names), min: fact.least ?? null, step: type === "number" ? 1 : null, autocomplete: "off",
-      list: type === "text" ? suggestions(fact.path) : null, spellcheck: "false", oninput: typed,
+      list: type === "text" ? suggestions(fact.path) : null, placeholder: fact.hint ?? null, spellcheck: "false", oninput: typed,
     });
     const unit = fact.unit ? make("span", { class: "try-unit" }, fact.unit) : null;
     return {
@@ -451,32 +453,32 @@
     }
     filter();
     const notes = [...state.notes, ...last.notes].map((note) => make("p", { class: "try-note" }, note));
-    const title = make("h2", { id: "try-verdict-title", tabindex: "-1" });
-    const said = last.verdict ? drawVerdict(title) : drawRefusal(title);
-    place.verdict.replaceChildren(...notes, ...said);
-    const spoken = last.verdict ? last.announced : title.textContent;
+    const title = place.headline;
+    const mark = last.verdict ? last.mark : "open";
+    title.className = `try-headline try-${mark}`;
+    title.replaceChildren(sign(mark), last.verdict ? last.headline : "No verdict yet.");
+    const said = last.verdict ? drawVerdict() : drawRefusal();
+    place.verdict.replaceChildren(...notes, title, ...said);
+    const spoken = last.verdict ? last.announced : "No verdict yet.";
     if (place.live.textContent !== spoken) place.live.textContent = spoken;
-    drawBar(title);
+    drawBar(mark);
     place.app.hidden = false;
   }
 
   // What stands in the way of a verdict, each leading to its control.
-  function drawRefusal(title) {
-    title.append(sign("open"), "No verdict yet.");
+  function drawRefusal() {
     const lines = Object.entries(last.problems).map(([path, problem]) =>
       make("li", {}, question(path, fields.get(path)?.fact.label ?? path), ` ${problem}`));
-    return [title, make("ul", { class: "try-list" }, lines)];
+    return [make("ul", { class: "try-list" }, lines)];
   }
 
   const question = (path, text) => make("button", { type: "button", class: "try-ask-button", onclick: () => lead(path) }, text);
 
-  function drawVerdict(title) {
-    title.append(sign(last.mark), last.headline);
-    title.className = `try-headline try-${last.mark}`;
+  function drawVerdict() {
     const problems = Object.keys(last.problems).length
       ? [make("p", { class: "try-note" }, "Some answers cannot be used and count as not known; they are marked below.")] : [];
     return [
-      title, make("p", { class: "try-tally" }, last.tally, " ", last.acceptance), ...problems,
+      make("p", { class: "try-tally" }, last.tally, " ", last.acceptance), ...problems,
       ...listed("Why", last.reasons.map(drawReason)),
       ...listed("At this clinic", last.clinic.map(drawReason)),
       ...listed("What would change this", [...drawBarred(), ...last.remedies.map(drawRemedy)]),
@@ -507,7 +509,7 @@
       }
       state.notes = [];
       putAll();
-      answer().then(() => document.getElementById("try-verdict-title").focus());
+      answer().then(() => place.headline.focus());
     };
     return make("li", {}, sign("note"), steps, ` Then: ${remedy.then}. `,
       make("button", { type: "button", class: "try-button try-small", onclick: apply, "aria-label": `Try it: ${steps}` }, "Try it"));
@@ -532,16 +534,17 @@
   }
 
   // The verdict in one line, at the foot of the window while the whole of it is out of sight.
-  function drawBar(title) {
+  function drawBar(mark) {
     const next = (last.asked ?? []).flatMap(({ questions }) => questions).find((each) => each.first);
+    const small = (text, onclick) => make("button", { type: "button", class: "try-button try-small", onclick }, text);
     place.bar.replaceChildren(
-      make("span", { class: `try-bar-text try-${last.verdict ? last.mark : "open"}` }, title.textContent.slice(0, 1), " ", title.textContent.slice(1)),
+      make("span", { class: "try-bar-text" }, sign(mark), ` ${place.headline.lastChild.textContent}`),
       make("span", { class: "try-bar-buttons" },
-        next ? make("button", { type: "button", class: "try-button try-small", onclick: () => lead(next.fact) }, "Next question") : null,
-        make("button", {
-          type: "button", class: "try-button try-small",
-          onclick: () => { title.scrollIntoView({ block: "start" }); title.focus({ preventScroll: true }); },
-        }, "See why")));
+        next ? small("Next question", () => lead(next.fact)) : null,
+        small("See why", () => {
+          place.headline.scrollIntoView({ block: "start" });
+          place.headline.focus({ preventScroll: true });
+        })));
   }
 
   start();
