@@ -8,7 +8,6 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 SITE = Path(__file__).parents[2] / "docs" / "_build"
 BUILD = "sphinx-build -n -W -b html docs docs/_build"
@@ -46,6 +45,9 @@ def served(folder):
 @contextmanager
 def chromium():
     """Yield the system's Chromium."""
+    # Imported here, as the other tests are collected where there is no playwright.
+    from playwright.sync_api import sync_playwright
+
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         pytest.fail(f"no browser: install Debian's package chromium (looked for {', '.join(BROWSERS)})")
@@ -55,11 +57,15 @@ def chromium():
         browser.close()
 
 
+def _told(message):
+    return f"{message.text} ({message.location['url']})"
+
+
 def watched(context, address):
     """Return a page of a context; what it says on the console and what it asks of others is noted in `page.wrong`."""
     page = context.new_page()
     page.wrong = []
-    page.on("console", lambda said: page.wrong.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("console", lambda said: page.wrong.append(_told(said)) if said.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: page.wrong.append(str(error)))
 
     def only_here(route):
@@ -93,20 +99,32 @@ def browser():
         yield launched
 
 
-@pytest.fixture
-def open_page(browser, address):
-    """Open a page of the site in a context of its own; when all is done, nothing may have gone wrong in it."""
+@pytest.fixture(scope="module")
+def context_of(browser, address):
+    """Make pages in contexts of their own; when all is done, nothing may have gone wrong in them."""
     contexts, pages = [], []
 
-    def opened(path, *, scheme="light", viewport=WIDE, **options):
+    def made(*, scheme="light", viewport=WIDE, **options):
         context = browser.new_context(color_scheme=scheme, viewport=viewport, **options)
         contexts.append(context)
-        page = watched(context, address)
-        pages.append(page)
-        page.goto(address + path)
-        return page
+        pages.append(watched(context, address))
+        return pages[-1]
 
-    yield opened
+    yield made
     for context in contexts:
         context.close()
     assert [wrong for page in pages for wrong in page.wrong] == []
+
+
+def violations(page):
+    """Return what axe finds that is serious or critical, each with the first element concerned."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    # It would fetch style sheets once more, some under wrong addresses.
+    options = {"resultTypes": ["violations"], "preload": False}
+    found = Axe().run(page, options=options).response["violations"]
+    return [
+        f"{each['id']} ({each['impact']}): {each['nodes'][0]['html'][:200]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
