@@ -17,13 +17,13 @@ from covrules.errors import FactError, did_you_mean
 from covrules.facts import FACTS, GROUPS, OWN, Case, by_group, case_of
 from covrules.findings import Finding
 from covrules.kinds import Bool, Code, Count, Date, Days, Enum, Kind, SetOf, Unfit
-from covrules.outlines import ASKED, Mark, barred, outline
+from covrules.outlines import ASKED, Mark, barred, headline
 from covrules.questions import by_person
 from covrules.remedies import Remedy
 from covrules.rule import STAGES, Rule, Status
 from covrules.rulesets import Ruleset
 from covrules.typed import expected, read_answer, typed
-from covrules.verdicts import Verdict
+from covrules.verdicts import Coverage, Verdict
 
 VERSION: Final = "1"
 """The version of the links: which words stand for what in them."""
@@ -31,10 +31,16 @@ MOST_IN_LINK: Final = 300
 """How many facts are read from a link."""
 
 _STATUSES: Final[Mapping[Status, tuple[Mark, str]]] = {
-    "unmet": ("no", "not met"), "capped": ("part", "allows less than is asked"), "unknown": ("open", "not known yet"),
-    "met": ("yes", "met"), "waived": ("note", "waived"), "later": ("note", "asked later"),
-    "not-applicable": ("note", "does not apply"), "advised": ("note", "advice"), "waives": ("note", "waives others"),
+    "unmet": ("no", "not met"), "capped": ("part", "capped"), "unknown": ("open", "not known yet"),
+    "met": ("yes", "met"), "waived": ("note", "waived"), "not-applicable": ("note", "not asked here"),
+    "later": ("note", "not asked yet"), "advised": ("note", "advice"), "waives": ("note", "waives others"),
 }  # fmt: skip
+_MARKS: Final[Mapping[Coverage, Mark]] = {
+    "covered": "yes",
+    "partial": "part",
+    "not-covered": "no",
+    "undetermined": "open",
+}
 _ACCEPTANCE: Final[Mapping[bool | None, str]] = {
     True: "This clinic takes the visit.",
     False: "This clinic does not take the visit.",
@@ -199,17 +205,16 @@ def _fixed_words(ruleset: Ruleset, path: str, value: Any) -> str:
 
 def _told(verdict: Verdict) -> dict[str, Any]:
     """Return all that the page says of a verdict."""
-    said = outline(verdict)
     rules = verdict._ruleset
     failed = [finding for finding in verdict.findings if finding.status in ("unmet", "capped")]
     count = len(verdict.questions)
     asked = f"{count} {'question' if count == 1 else 'questions'} open." if count else "Nothing more to ask."
     return {
         "verdict": verdict.to_dict(),
-        "mark": said.head.mark,
-        "headline": said.head.text,
-        "tally": " ".join(said.head.details),
-        "announced": f"{said.head.text} {asked}",
+        "mark": _MARKS[verdict.coverage],
+        "headline": headline(verdict),
+        "tally": _tally(verdict),
+        "announced": f"{headline(verdict)} {asked}",
         "acceptance": _ACCEPTANCE[verdict.accepted_here],
         "reasons": [_reason(rules, finding) for finding in failed if finding.layer != "clinic"],
         "clinic": [_reason(rules, finding) for finding in failed if finding.layer == "clinic"],
@@ -236,6 +241,14 @@ def _told(verdict: Verdict) -> dict[str, Any]:
         "rules": [_status(rules.rule(finding.rule), finding) for finding in verdict.findings],
         "foot": [*_used(verdict), verdict.disclaimer],
     }
+
+
+def _tally(verdict: Verdict) -> str:
+    """Return how many rules stand how, those that decide nothing left out."""
+    rules = verdict._ruleset.rules
+    statuses = [finding.status for rule, finding in zip(rules, verdict.findings, strict=True) if rule.decides]
+    said = [f"{statuses.count(status)} {words}" for status, (_, words) in _STATUSES.items() if status in statuses]
+    return f"Of {len(statuses)} rules: {', '.join(said)}."
 
 
 def _used(verdict: Verdict) -> list[str]:

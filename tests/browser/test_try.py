@@ -23,9 +23,14 @@ def said(page):
 
 
 def waits_for(page, text):
+    """Wait until the headline says something, or the page that it cannot run."""
     page.wait_for_function(
-        "text => document.querySelector('.try-headline')?.textContent.includes(text)", arg=text, timeout=60_000
+        "text => document.querySelector('.try-failed') "
+        "|| document.querySelector('.try-headline')?.textContent.includes(text)",
+        arg=text,
+        timeout=60_000,
     )
+    assert page.locator(".try-failed .try-status").all_inner_texts() == []
 
 
 def fact(page, path):
@@ -342,7 +347,7 @@ def test_nothing_bars_anybody(context_of, address, scheme, viewport):
     page = context_of(scheme=scheme, viewport=viewport)
     page.goto(f"{address}try.html#v=9&ruleset=washington-labor-industries&visit.date=2026-06-15&visit.minutes=x")
     waits_for(page, "Not decided yet.")
-    page.evaluate("document.querySelectorAll('#try-it details').forEach((details) => { details.open = true; })")
+    page.evaluate("document.querySelectorAll('#try-page details').forEach((details) => { details.open = true; })")
     fact(page, "prescription.diagnosis").locator("input").fill("?")
     fact(page, "prescription.diagnosis").locator(".try-problem").wait_for()
     assert violations(page) == []

@@ -41,7 +41,7 @@
 
   // --- the worker ---------------------------------------------------------------------------------------------
 
-  let worker, patience, sent = 0;
+  let worker, patience, sent = 0, running = false;
   const waiting = new Map();
 
   function send(message) {
@@ -72,19 +72,26 @@
 
   // --- starting -----------------------------------------------------------------------------------------------
 
-  const say = (text) => { place.status.textContent = text; };
+  const TO_RUN = "A server must send .wasm files as application/wasm and .mjs files as JavaScript, and a content security "
+    + "policy must allow scripts of this site, workers, and 'wasm-unsafe-eval' and 'unsafe-eval' for them. A browser must be "
+    + "recent enough to run WebAssembly in module workers.";
+  const TO_REPORT = "This is a defect of covrules: please report it with this message.";
 
+  let failed = false;
+
+  function say(text) {
+    if (!failed) place.status.textContent = text;
+  }
+
+  // Say what went wrong, and what to do: about the server and the browser until the library runs, then about us.
   function fail(reason) {
+    failed = true;
     clearTimeout(patience);
     place.root.classList.add("try-failed");
     place.root.removeAttribute("aria-busy");
     place.status.setAttribute("role", "alert");
-    place.status.replaceChildren(
-      make("strong", {}, "The library could not be run in this page. "),
-      `${reason} A server must send .wasm files as application/wasm and .mjs files as JavaScript, and a content security `
-        + "policy must allow scripts of this site, workers, and 'wasm-unsafe-eval' and 'unsafe-eval' for them. A browser "
-        + "must be recent enough to run WebAssembly in module workers.",
-    );
+    const said = `${reason.replace(/\.?$/, ".")} ${running ? TO_REPORT : TO_RUN}`;
+    place.status.replaceChildren(make("strong", {}, "The library could not be run in this page. "), said);
   }
 
   function explainFile() {
@@ -96,7 +103,7 @@
   }
 
   async function start() {
-    const root = document.getElementById("try-it");
+    const root = document.getElementById("try-page");
     place = { root, status: make("div", { class: "try-status", role: "status" }) };
     root.append(place.status);
     if (location.protocol === "file:") {
@@ -115,6 +122,7 @@
       worker.addEventListener("error", (event) => fail(event.message || "The worker did not start."));
       beginToWait();
       await send({ manifest });
+      running = true;
       clearTimeout(patience);
       await readAddress();
       say("");

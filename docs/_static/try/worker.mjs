@@ -38,6 +38,7 @@ self.onmessage = async ({ data: { id, manifest, request } }) => {
       self.postMessage({ id, answer: JSON.parse(respond(JSON.stringify(request))) });
     }
   } catch (error) {
-    self.postMessage({ id, error: String(error.message ?? error) });
+    // Of what Python says, the last line tells what it was.
+    self.postMessage({ id, error: String(error.message ?? error).trim().split("\n").at(-1) });
   }
 };
