@@ -22,6 +22,7 @@ extensions = [
     "covrules.sphinxext",
     "docstrings",
     "file_format",
+    "named_toggles",
     "try_it",
 ]
 # Executed notebooks are kept beside the folder of the pages, which may be within this one.
