@@ -18,8 +18,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
 def _name(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
     made = context.get("generate_toctree_html")
     if made is not None:
-        context["generate_toctree_html"] = lambda *given, **named: _named(made(*given, **named))
 
+        def named(kind: str, **how: Any) -> Any:
+            tree = made(kind, **how)
+            return str(tree).replace(_WITHOUT, _WITH) if kind == "sidebar" else tree
 
-def _named(made: Any) -> Any:
-    return made.replace(_WITHOUT, _WITH) if isinstance(made, str) else made
+        context["generate_toctree_html"] = named
