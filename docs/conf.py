@@ -44,6 +44,7 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
+html_context = {"default_mode": "auto"}
 html_sidebars = {"index": [], "try": []}
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]

@@ -32,8 +32,8 @@ from covrules.mutation.trials import Trial
 FENCE = re.compile(r"^(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL)
 OPTIONS = re.compile(r"\A(:[a-z-]+:[^\n]*\n)*\n?")
 BY_SPHINX = (
-    "click", "command-output", "eval-rst", "file-comparisons", "file-keys", "file-types", "include", "literalinclude", "raw",
-    "program-output", "toctree",
+    "click", "command-output", "eval-rst", "file-comparisons", "file-keys", "file-types", "include", "literalinclude",
+    "program-output", "raw", "toctree",
 )  # fmt: skip
 """Directives with no code of their own in them: Sphinx runs the commands, and includes files that are tested."""
 README = Path(__file__).parents[1] / "README.md"
