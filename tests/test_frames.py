@@ -17,6 +17,7 @@ import covrules
 import generators
 from covrules import Case, FactError, case_from_dict, case_from_row, populations
 from covrules.facts import FACTS
+from covrules.frames import polars_columns
 from covrules.library import shipped
 from covrules.rule import STAGES
 from dataframes import KINDS, Spark, arrow_backed, differences, relation, rows_of, said_of
@@ -93,6 +94,29 @@ def test_frames_say_what_evaluate_says_by_shipped_rulesets(id):
             make, back = KINDS[kind]
             result = back(ruleset.evaluate_frame(make(rows), stage=stage, reasons=True, as_of=DAY))
             assert differences(result, said, rows.columns) == []
+
+
+@pytest.mark.parametrize(("first", "few"), [(0, 0), (3, 2), (3, 16), (400, 2)])
+def test_words_that_the_first_cells_do_not_have_are_read_too(monkeypatch, first, few):
+    monkeypatch.setattr(polars_columns, "_FIRST", first)
+    monkeypatch.setattr(polars_columns, "_FEW", few)
+    assert differences(BASE.evaluate_frame(ROWS, reasons=True), SAID, ROWS.columns) == []
+    rows, plans, cases = two_frames()
+    result = BASE.evaluate_frame(rows, plans, reasons=True)
+    assert differences(result, said_of(BASE, cases, "planned"), rows.columns) == []
+
+
+@pytest.mark.parametrize("at", [0, 399])
+def test_a_word_that_is_none_is_found_wherever_it_is(monkeypatch, at):
+    monkeypatch.setattr(polars_columns, "_FIRST", 3)
+    column = ["treatment"] * 400
+    column[at] = "leisure"
+    lists = [["back"]] * 400
+    lists[at] = ["back", "beak"]
+    with pytest.raises(FactError) as error:
+        BASE.evaluate_frame(pl.DataFrame({"visit.purpose": column, "visit.body_sites": lists}))
+    assert len(error.value.problems) == 2
+    assert all(f"(row {at}, from 0)" in str(problem) for problem in error.value.problems)
 
 
 # --- plans in a frame of their own ------------------------------------------------------------------------------
