@@ -11,7 +11,7 @@ from covrules.codes.body_sites import BODY_SITES, lies_in
 from covrules.conditions import Ref, Symbol
 from covrules.declaring import Fact
 from covrules.frames.program import Algebra, SetTest
-from covrules.kinds import UNLIMITED, SetOf
+from covrules.kinds import UNLIMITED, Enum, Kind, SetOf
 from covrules.lowering import Member, Size
 from covrules.rule import STATUSES, Status
 from covrules.rulesets import Ruleset
@@ -77,10 +77,6 @@ class Dialect(ABC):
         """Return whether something holds of some element of a list."""
 
     @abstractmethod
-    def every(self, list_: str, holds: Callable[[str], str]) -> str:
-        """Return whether something holds of every element of a list."""
-
-    @abstractmethod
     def begins_with(self, text: str, prefix: str) -> str:
         """Return whether a text begins with another."""
 
@@ -89,8 +85,20 @@ class Dialect(ABC):
         return f"CASE WHEN {text} IS NOT NULL THEN {self.some(prefixes, lambda each: self.begins_with(text, each))} END"
 
     @abstractmethod
-    def have_common(self, list_: str, other: str) -> str:
-        """Return whether two lists have an element in common."""
+    def has_null(self, list_: str) -> str:
+        """Return whether a list has an element that is null."""
+
+    @abstractmethod
+    def place(self, word: str, words: Sequence[str]) -> str:
+        """Return the place of a word among words, counted from 1: 0 if it is none of them."""
+
+    @abstractmethod
+    def bits(self, list_: str, words: Sequence[str]) -> str:
+        """Return a list of words as a number with the bit of each, and bit 0 for what is none of them or null."""
+
+    @abstractmethod
+    def shifted(self, places: str) -> str:
+        """Return the number that has the bit of a place alone."""
 
     @abstractmethod
     def alike(self, list_: str, other: str) -> str:
@@ -164,14 +172,23 @@ class DuckDb(Dialect):
     def some(self, list_: str, holds: Callable[[str], str]) -> str:
         return f"(len(list_filter({list_}, lambda e: {holds('e')})) > 0)"
 
-    def every(self, list_: str, holds: Callable[[str], str]) -> str:
-        return f"(len(list_filter({list_}, lambda e: NOT {holds('e')})) = 0)"
-
     def begins_with(self, text: str, prefix: str) -> str:
         return f"starts_with({text}, {prefix})"
 
-    def have_common(self, list_: str, other: str) -> str:
-        return f"list_has_any({list_}, {other})"
+    def has_null(self, list_: str) -> str:
+        return f"(list_count({list_}) < len({list_}))"
+
+    def place(self, word: str, words: Sequence[str]) -> str:
+        found = f"enum_code(TRY_CAST({word} AS ENUM({self.texts(words)}))) + 1"
+        return f"CASE WHEN {word} IS NOT NULL THEN coalesce({found}, 0) END"
+
+    def bits(self, list_: str, words: Sequence[str]) -> str:
+        coded = f"TRY_CAST({list_} AS ENUM({self.texts(words)})[])"
+        places = f"list_transform({coded}, lambda e: {self.shifted('coalesce(enum_code(e) + 1, 0)')})"
+        return f"CASE WHEN {list_} IS NOT NULL THEN coalesce(list_bit_or({places}), 0) END"
+
+    def shifted(self, places: str) -> str:
+        return f"(1::BIGINT << ({places}))"
 
     def alike(self, list_: str, other: str) -> str:
         return f"list_sort(list_distinct({list_})) = list_sort(list_distinct({other}))"
@@ -233,14 +250,21 @@ class Spark(Dialect):
     def some(self, list_: str, holds: Callable[[str], str]) -> str:
         return f"exists({list_}, e -> {holds('e')})"
 
-    def every(self, list_: str, holds: Callable[[str], str]) -> str:
-        return f"forall({list_}, e -> {holds('e')})"
-
     def begins_with(self, text: str, prefix: str) -> str:
         return f"startswith({text}, {prefix})"
 
-    def have_common(self, list_: str, other: str) -> str:
-        return f"arrays_overlap({list_}, {other})"
+    def has_null(self, list_: str) -> str:
+        return f"exists({list_}, e -> e IS NULL)"
+
+    def place(self, word: str, words: Sequence[str]) -> str:
+        return f"array_position(array({self.texts(words)}), {word})"
+
+    def bits(self, list_: str, words: Sequence[str]) -> str:
+        bit = self.shifted(f"coalesce({self.place('e', words)}, 0)")
+        return f"aggregate({list_}, 0L, (bits, e) -> bits | {bit})"
+
+    def shifted(self, places: str) -> str:
+        return f"shiftleft(1L, CAST({places} AS INT))"
 
     def alike(self, list_: str, other: str) -> str:
         return f"array_sort(array_distinct({list_})) = array_sort(array_distinct({other}))"
@@ -289,7 +313,7 @@ class Sql(Algebra[str]):
 
     def null(self, path: str) -> str:
         """Return an unknown value of a fact."""
-        return null_of(self.dialect, self.vocabulary[path].kind.family)
+        return null_of(self.dialect, self.vocabulary[path].kind)
 
     def column(self, name: str) -> str:
         return self.dialect.name(self.prefix + name)
@@ -344,14 +368,42 @@ class Sql(Algebra[str]):
         return "CAST(NULL AS BIGINT)"
 
 
-def null_of(d: Dialect, family: str) -> str:
-    """Return an unknown value of facts of a family."""
-    return d.null_list() if family == "set" else f"CAST(NULL AS {_TYPES[family]})"
-
-
 _TYPES: Final = {
     "bool": "BOOLEAN", "number": "BIGINT", "date": "DATE", "enum": "STRING", "code": "STRING", "text": "STRING",
 }  # fmt: skip
+
+
+def null_of(d: Dialect, kind: Kind) -> str:
+    """Return an unknown value of facts of a kind."""
+    if isinstance(kind, SetOf) and not words_of(kind):
+        return d.null_list()
+    return f"CAST(NULL AS {'BIGINT' if isinstance(kind, SetOf) else _TYPES[kind.family]})"
+
+
+# --- sets of words as numbers -----------------------------------------------------------------------------------
+
+_MOST_BITS: Final = 61
+
+
+def words_of(kind: Kind) -> tuple[str, ...]:
+    """Return the words of which a set of this kind can have any; none if there is no end of them, or too many.
+
+    A set of a few words is a number, in which the bit of a word's place, counted from 1, says that it has the word.
+    """
+    if not isinstance(kind, SetOf) or not isinstance(kind.of, Enum):
+        return ()
+    words = (*kind.of.values, *(("any",) if kind.any else ()))
+    return words if len(words) <= _MOST_BITS else ()
+
+
+def bits_of(words: Sequence[str], of_set: Iterable[str]) -> int:
+    """Return a set of words as a number."""
+    return sum(1 << words.index(word) + 1 for word in of_set)
+
+
+def has_bits(number: str, bits: int | str) -> str:
+    """Return whether a number has some of the bits that another has."""
+    return f"(({number} & {bits}) <> 0)"
 
 
 def literal(dialect: Dialect, value: Any) -> str:
@@ -372,28 +424,40 @@ def test_of_set(say: Sql, test: SetTest) -> str:
     if isinstance(test, Size):
         sets = say.facts.get(test.collection.path)
         if sets is None:
-            return null_of(d, "bool")
-        return _is_any(d, sets, test.collection) if test.is_ == "any" else f"({d.size(sets)} = 0)"
+            return _UNKNOWN
+        if test.is_ == "any":
+            return _is_any(d, sets, test.collection)
+        return f"({sets if words_of(test.collection.kind) else d.size(sets)} = 0)"
     element: Any = test.element if isinstance(test, Member) else test.code
     collection: Any = test.collection if isinstance(test, Member) else test.prefixes
     if any(side.path not in say.facts for side in (element, collection) if isinstance(side, Ref)):
-        return null_of(d, "bool")
+        return _UNKNOWN
     word = say.facts[element.path] if isinstance(element, Ref) else d.text(element)
     if not isinstance(collection, Ref):
         return f"({' OR '.join(d.begins_with(word, d.text(prefix)) for prefix in sorted(collection))})"
     sets = say.facts[collection.path]
-    found = d.has(sets, word) if isinstance(test, Member) else d.begins_with_some(word, sets)
+    words = words_of(collection.kind)
+    if words:
+        found = has_bits(sets, d.shifted(d.place(word, words)))
+    else:
+        found = d.has(sets, word) if isinstance(test, Member) else d.begins_with_some(word, sets)
     return f"({found} OR {_is_any(d, sets, collection)})"
 
 
+_UNKNOWN: Final = "CAST(NULL AS BOOLEAN)"
+
+
 def _is_any(d: Dialect, sets: str, ref: Ref) -> str:
-    return d.has(sets, "'any'") if isinstance(ref.kind, SetOf) and ref.kind.any else f"({sets} IS NULL AND NULL)"
+    if not isinstance(ref.kind, SetOf) or not ref.kind.any:
+        return f"({sets} IS NULL AND NULL)"
+    words = words_of(ref.kind)
+    return has_bits(sets, bits_of(words, ["any"])) if words else d.has(sets, "'any'")
 
 
 def derived(say: Sql, fact: Fact) -> str:
     """Return a derived fact, worked out of those it is derived from; null where it is unknown."""
     d = say.dialect
-    one, *others = [say.facts.get(path) or null_of(d, say.vocabulary[path].kind.family) for path in fact.derived_from]
+    one, *others = [say.facts.get(path) or say.null(path) for path in fact.derived_from]
     match fact.path:
         case "visit.units" | "plan.units_in_longest_visit":
             return _units(d, one, *others)
@@ -405,7 +469,7 @@ def derived(say: Sql, fact: Fact) -> str:
         case "prescription.diagnosis_valid":
             return _valid(d, one, others[0])
         case "visit.within_prescribed_sites":
-            return _within_sites(d, one, others[0])
+            return _within_sites(one, others[0])
         case _:
             return d.days_between(one, others[0])
 
@@ -431,18 +495,17 @@ def _valid(d: Dialect, code: str, day: str) -> str:
     return f"CASE {' '.join(dated)} ELSE {d.one_of(code, icd10cm.complete_codes())} END"
 
 
-def _within_sites(d: Dialect, treated: str, prescribed: str) -> str:
-    inside = d.every(treated, lambda site: d.have_common(prescribed, _around(d, site)))
+def _within_sites(treated: str, prescribed: str) -> str:
+    def bits(sites: Iterable[str]) -> int:
+        return bits_of(BODY_SITES, sites)
+
+    inside = {wide: [site for site in BODY_SITES if lies_in(site, wide)] for wide in BODY_SITES}
+    parts = " | ".join(
+        f"CASE WHEN {has_bits(prescribed, bits([wide]))} THEN {bits(sites)} ELSE 0 END"
+        for wide, sites in inside.items()
+        if len(sites) > 1
+    )
     return (
-        f"CASE WHEN {d.size(treated)} = 0 OR {d.has(prescribed, d.text('whole-body'))} THEN TRUE "
-        f"WHEN {treated} IS NOT NULL AND {prescribed} IS NOT NULL THEN {inside} END"
+        f"CASE WHEN {treated} = 0 OR {has_bits(prescribed, bits(['whole-body']))} THEN TRUE "
+        f"ELSE ({treated} & ({prescribed} | {parts})) = {treated} END"
     )
-
-
-def _around(d: Dialect, site: str) -> str:
-    """Return the list of the sites that a site lies in, itself among them."""
-    cases = " ".join(
-        f"WHEN {d.text(each)} THEN {d.list_of(wide for wide in BODY_SITES if lies_in(each, wide))}"
-        for each in BODY_SITES
-    )
-    return f"CASE {site} {cases} END"

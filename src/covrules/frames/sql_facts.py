@@ -9,7 +9,7 @@ import attrs
 from covrules.declaring import Fact, problem_with
 from covrules.errors import FactError, Problem
 from covrules.frames.columns import Holds
-from covrules.frames.sql import Dialect, literal, null_of
+from covrules.frames.sql import Dialect, bits_of, has_bits, literal, null_of, words_of
 from covrules.kinds import ANY, MAX_COUNT, UNLIMITED, Code, Count, Date, Enum, Kind, SetOf, Unfit
 from covrules.meeting import contradiction, in_force
 from covrules.rulesets import Ruleset
@@ -18,6 +18,7 @@ Wrong = tuple[Problem, str]
 """What is wrong with a row, and the expression that is true where it is."""
 
 _END: Final = "DATE '9999-12-31'"
+_NO_DATE: Final = "CAST(NULL AS DATE)"
 _START: Final = "DATE '0001-01-01'"
 _ISO: Final = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
@@ -33,7 +34,7 @@ class Given:
 def given(d: Dialect, fact: Fact, column: str, holds: Holds) -> Given:
     """Return how a column that holds this is read as a fact; what cannot be used is no value."""
     if holds == "nothing":
-        value = null_of(d, fact.kind.family)
+        value = null_of(d, fact.kind)
         return Given(value, ())
     value, wrong = _READERS[fact.kind.family](d, fact.kind, column, holds)
     return Given(value, tuple((_problem(fact, sample), where) for where, sample in wrong))
@@ -107,10 +108,19 @@ def _misfit(d: Dialect, kind: Kind, text: str) -> str | None:
 def _sets(d: Dialect, kind: Kind, column: str, holds: Holds) -> Read:
     assert isinstance(kind, SetOf)
     lists = d.as_texts(column)
-    misfit = _misfit(d, kind.of, "e")
-    odd = d.some(lists, lambda each: f"{each} IS NULL OR {_misfit(d, kind.of, each)}" if misfit else f"{each} IS NULL")
-    free = f"NOT ({d.size(lists)} = 1 AND {d.has(lists, d.text('any'))}) AND " if misfit and kind.any else ""
-    return lists, [(free + odd, [""] if misfit else [None])]
+    words = words_of(kind)
+    if words:
+        value = d.bits(lists, words)
+        odd, nulls = has_bits(value, 1), d.has_null(lists)
+        wrong: list[tuple[str, Any]] = [(f"{odd} AND {nulls}", [None]), (f"{odd} AND NOT {nulls}", [""])]
+        if kind.any:
+            wrong.append((f"{has_bits(value, bits_of(words, ['any']))} AND {d.size(lists)} > 1", [""]))
+        return value, wrong
+    wrong = [(d.has_null(lists), [None])]
+    if _misfit(d, kind.of, "e"):
+        free = f"NOT ({d.size(lists)} = 1 AND {d.has(lists, d.text('any'))}) AND " if kind.any else ""
+        wrong.append((free + d.some(lists, lambda each: str(_misfit(d, kind.of, each))), [""]))
+    return lists, wrong
 
 
 _READERS: Final = {
@@ -123,13 +133,13 @@ _READERS: Final = {
 
 def day_of(d: Dialect, facts: Mapping[str, str], as_of: dt.date | None) -> str:
     """Return the expression for the day on which a row is evaluated."""
-    day = facts.get("visit.date") or null_of(d, "date")
+    day = facts.get("visit.date") or _NO_DATE
     return day if as_of is None else f"coalesce({day}, DATE '{as_of}')"
 
 
 def out_of_force(d: Dialect, ruleset: Ruleset, facts: Mapping[str, str], as_of: dt.date | None) -> Iterator[Wrong]:
     """Yield where a ruleset is not in force on the day, or needs one and has none."""
-    day, given_day = day_of(d, facts, as_of), facts.get("visit.date") or null_of(d, "date")
+    day, given_day = day_of(d, facts, as_of), facts.get("visit.date") or _NO_DATE
     ends = [f"{day} < DATE '{ruleset.effective.since}'"] if ruleset.effective.since else []
     ends += [f"{day} >= DATE '{ruleset.effective.until}'"] if ruleset.effective.until else []
     before = [ruleset.effective.since and ruleset.effective.since - dt.timedelta(1), ruleset.effective.until]
@@ -156,9 +166,13 @@ def fixed(d: Dialect, ruleset: Ruleset, fact: Fact, day: str) -> str:
 
 
 def _fixed(d: Dialect, fact: Fact, value: Any) -> str:
-    if isinstance(fact.kind, SetOf):
-        return null_of(d, "set") if value is None else d.list_of(["any"] if value is ANY else sorted(value))
-    return null_of(d, fact.kind.family) if value is None else literal(d, value)
+    if value is None:
+        return null_of(d, fact.kind)
+    if not isinstance(fact.kind, SetOf):
+        return literal(d, value)
+    has = ["any"] if value is ANY else sorted(value)
+    words = words_of(fact.kind)
+    return str(bits_of(words, has)) if words else d.list_of(has)
 
 
 def contradictions(d: Dialect, ruleset: Ruleset, fact: Fact, value: str, day: str) -> Iterator[Wrong]:
@@ -169,7 +183,7 @@ def contradictions(d: Dialect, ruleset: Ruleset, fact: Fact, value: str, day: st
         if ours is None:
             continue
         said = _fixed(d, fact, ours)
-        differs = f"NOT {d.alike(value, said)}" if isinstance(fact.kind, SetOf) else f"{value} <> {said}"
+        differs = f"NOT {d.alike(value, said)}" if fact.kind.family == "set" and not words_of(fact.kind) else f"{value} <> {said}"
         # A day that is unknown lies before all that turn.
         on = [f"{day} >= DATE '{turn}'"] if turn else []
         on += [f"({day} < DATE '{until}' OR {day} IS NULL)" if not turn else f"{day} < DATE '{until}'"] if until else []
