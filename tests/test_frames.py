@@ -15,13 +15,14 @@ from benchmarks.cases import case_data
 
 import covrules
 import generators
-from covrules import Case, FactError, case_from_dict, case_from_row, populations
+from covrules import Case, FactError, case_from_dict, case_from_row, kinds, populations
 from covrules.facts import FACTS
 from covrules.frames import polars_columns
 from covrules.library import shipped
 from covrules.rule import STAGES
 from dataframes import KINDS, Spark, arrow_backed, differences, relation, rows_of, said_of
 from generators import DAY
+from test_comparing import FINE, SMALL, frame_of
 
 BASE = covrules.load("medical-massage")
 
@@ -80,6 +81,13 @@ def wrong_on_generated(kind, seeds, count=25):
 @pytest.mark.parametrize(("kind", "seeds"), [("polars", 120), ("duckdb", 20), ("pandas-classic", 20)])
 def test_frames_say_what_evaluate_says_by_generated_rulesets(kind, seeds):
     assert wrong_on_generated(kind, range(seeds)) == []
+
+
+def test_sets_of_more_words_than_a_number_has_bits_are_lists(monkeypatch):
+    many = kinds.SetOf(kinds.Enum((*kinds.BODY_SITES, *[f"site-{number}" for number in range(20)])))
+    monkeypatch.setattr(generators, "OWN_KINDS", [many])
+    assert any(fact.kind == many for seed in range(8) for fact in generated(seed, 1)[0].vocabulary.values())
+    assert wrong_on_generated("duckdb", range(8)) == []
 
 
 @pytest.mark.parametrize("id", shipped())
@@ -424,6 +432,23 @@ def test_a_frame_without_rows_or_without_facts_is_decided_too():
     assert BASE.evaluate_frame(ROWS.clear()).height == 0
     assert BASE.evaluate_frame(pl.DataFrame({"patient": [1, 2]}))["coverage"].to_list() == ["undetermined"] * 2
     assert BASE.evaluate_frame(pd.DataFrame({"patient": [1]}))["coverage"].tolist() == ["undetermined"]
+
+
+def test_rulesets_are_compared_and_swept_on_spark_too(spark):
+    what_if = SMALL.vary({"plan.units_per_visit": 3, "rules.purpose": None})
+    visits = frame_of([FINE, FINE | {"visit.purpose": "wellness"}]).with_columns(pl.Series("plan.id", ["a", "b"]))
+    plans = pl.DataFrame({"plan.id": ["a", "b"], "plan.payer": ["One", None]})
+    frames = spark.frame(visits.drop("plan.units_per_visit")), spark.frame(plans)
+    expected = covrules.compare(SMALL, what_if, visits.drop("plan.units_per_visit"), plans, by=["plan.payer"])
+    assert expected.total_changed == 2
+    compared = covrules.compare(SMALL, what_if, *frames, by=["plan.payer"])
+    assert compared.flows == expected.flows
+    changed = spark.back(compared.changed)
+    assert changed.columns == expected.changed.columns
+    assert changed.sort("plan.id").to_dicts() == expected.changed.sort("plan.id").to_dicts()
+    grid = {"plan.units_per_visit": [2, "unlimited"]}
+    swept = covrules.sweep(SMALL, grid, spark.frame(visits), frames[1])
+    assert swept.points == covrules.sweep(SMALL, grid, visits, plans).points
 
 
 def test_the_block_for_a_cluster_in_the_documentation_runs(spark, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import attrs
 from covrules.deciding_words import COVERAGE
 from covrules.errors import FactError, Problem, did_you_mean, printable
 from covrules.extras import needed
-from covrules.frames import known_frame
+from covrules.frames import dotless, known_frame, with_dots, without_dots
 from covrules.kinds import Unfit
 from covrules.rule import Rule, Stage
 from covrules.rulesets import Ruleset
@@ -214,18 +214,19 @@ class _Comparing:
 
     def comparison(self, df: Any, plans: Any) -> Comparison:
         visits = known_frame(df)
-        columns = visits.collect_schema().names()
-        if taken := [name for name in _ADDED if name in columns]:
+        named = visits.collect_schema().names()
+        if taken := [name for name in _ADDED if name in named]:
             message = "there is a column of this name already, and a comparison adds one"
             raise FactError(Problem(path=name, message=message, hint="rename it") for name in taken)
-        of_plans = self.of_plans(columns, plans)
+        of_plans = self.of_plans(named, plans)
+        visits, columns = without_dots(visits), [*map(dotless, named)]
         a = decided(self.before, visits, plans, self.stage).select(*columns, *self.kept("a", self.before))
         ours = [name for name in a.collect_schema().names() if name not in columns]
         b = decided(self.after, a, plans, self.stage)
         rows = self.compared(b.select(*columns, *ours, *self.kept("b", self.after)))
         shown = {f"{_OURS}{name}": name for name in _ADDED}
         changed = rows.filter(self.nw.col(f"{_OURS}changes")).select(*columns, *shown).rename(shown)
-        return Comparison(self.before, self.after, self.by, self.flows(rows, of_plans), changed.to_native())
+        return Comparison(self.before, self.after, self.by, self.flows(rows, of_plans), with_dots(changed).to_native())
 
     def of_plans(self, columns: list[str], plans: Any) -> dict[str, dict[Any, Any]]:
         """Return the values of the columns to group by that only the plans have, by plan; raises ValueError."""
@@ -236,7 +237,8 @@ class _Comparing:
                 near = did_you_mean(name, [*columns, *known])
                 raise ValueError(f"there is no column {printable(name)!r} to group by{': ' + near if near else ''}")
         wanted = [name for name in self.by if name not in columns]
-        rows = collected(plans.select(_PLAN, *wanted)) if plans is not None and wanted else []
+        read = map(dotless, (_PLAN, *wanted))
+        rows = collected(without_dots(plans).select(*read)) if plans is not None and wanted else []
         return {name: {row[0]: row[place] for row in rows} for place, name in enumerate(wanted, 1)}
 
     def kept(self, side: str, ruleset: Ruleset) -> Iterator[Any]:
@@ -247,7 +249,7 @@ class _Comparing:
         yield col("units_covered").alias(f"{_OURS}units_{words}")
         for rule in ruleset.rules:
             if rule.id in self.rules:
-                yield col(f"finding.{rule.id}").cast(text).alias(f"{_OURS}{side}_{rule.id}")
+                yield col(dotless(f"finding.{rule.id}")).cast(text).alias(f"{_OURS}{side}_{rule.id}")
 
     def compared(self, rows: Any) -> Any:
         """Return the rows with whether each changes, by how many units, and because of which rule."""
@@ -305,8 +307,7 @@ class _Comparing:
         groups = [*dict.fromkeys(_PLAN if name in of_plans else name for name in self.by)]
         keys = [f"{_OURS}{name}" for name in ("coverage_before", "coverage_after", "changes", "because_of")]
         units = [f"{_OURS}gained", f"{_OURS}lost"]
-        # Names of our own, as not every engine groups by columns with a dot in their names.
-        named = {name: f"{_OURS}by_{place}" for place, name in enumerate(groups)}
+        named = {dotless(name): f"{_OURS}by_{place}" for place, name in enumerate(groups)}
         rows = rows.select(*[nw.col(name).alias(ours) for name, ours in named.items()], *keys, *units)
         many = nw.len().alias(f"{_OURS}visits")
         added = rows.group_by(*named.values(), *keys).agg(many, nw.col(*units).sum())

@@ -10,7 +10,7 @@ from covrules.deciding_words import COVERAGE
 from covrules.declaring import Fact
 from covrules.errors import Problem, RulesetError, did_you_mean, printable
 from covrules.extras import needed
-from covrules.frames import known_frame
+from covrules.frames import dotless, known_frame, with_dots, without_dots
 from covrules.kinds import Unfit, describe
 from covrules.rule import Stage
 from covrules.rulesets import Ruleset
@@ -136,7 +136,7 @@ def sweep(
     Raises RulesetError listing everything wrong with the grid, what `evaluate_frame` raises, and ImportError where
     Narwhals is not installed.
     """
-    visits = known_frame(df)
+    visits = without_dots(known_frame(df))
     points = [_point(values, ruled, visits, plans, stage) for values, ruled in _grid(ruleset, grid)]
     return Sweep(ruleset, tuple(ruleset.vocabulary[path] for path in grid), tuple(points))
 
@@ -185,15 +185,16 @@ def _point(values: dict[str, Any], ruleset: Ruleset, visits: Any, plans: Any, st
 
 
 def decided(ruleset: Ruleset, visits: Any, plans: Any, stage: Stage) -> Any:
-    """Return the visits with what a ruleset makes of them; what it was varied to fix is read from no column."""
+    """Return visits, both without dots, with what a ruleset makes of them; what it was varied to fix has no column."""
     nw = needed("narwhals", "frames")
     varied = ruleset.varied if isinstance(ruleset, Variation) else frozenset()
     columns = visits.collect_schema().names()
-    aside = {path: f"{_ASIDE}{place}" for place, path in enumerate(columns) if path in varied}
+    hidden = {dotless(path) for path in varied}
+    aside = {name: f"{_ASIDE}{place}" for place, name in enumerate(columns) if name in hidden}
     if plans is not None:
-        plans = known_frame(plans).drop(*varied, strict=False).to_native()
-    decided = ruleset.evaluate_frame(visits.rename(aside).to_native(), plans=plans, stage=stage)
-    return nw.from_native(decided).rename({hidden: path for path, hidden in aside.items()})
+        plans = with_dots(without_dots(known_frame(plans)).drop(*hidden, strict=False)).to_native()
+    decided = ruleset.evaluate_frame(with_dots(visits.rename(aside)).to_native(), plans=plans, stage=stage)
+    return without_dots(nw.from_native(decided)).rename({name: path for path, name in aside.items()})
 
 
 def collected(frame: Any) -> list[tuple[Any, ...]]:

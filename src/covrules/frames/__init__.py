@@ -1,6 +1,7 @@
 """A population of cases: the same rules over every row of a dataframe, worked on by the engine it comes from."""
 
 import datetime as dt
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from covrules.declaring import problem_with
@@ -13,6 +14,7 @@ from covrules.rulesets import Ruleset
 if TYPE_CHECKING:
     import narwhals as nw
 
+_DOT: Final = "\N{ONE DOT LEADER}"
 ERRORS: Final = ("raise", "collect")
 """What can be done about rows that cannot be used: refuse the frame, or set them aside."""
 
@@ -37,11 +39,7 @@ def evaluate_frame(
         raise FactError([problem_with("as_of", Date(), unfit)]) from None
     frame = known_frame(df)
     how = (ruleset, stage, reasons, errors == "collect", day)
-    if (
-        frame.implementation.is_duckdb()
-        or frame.implementation.is_pyspark()
-        or frame.implementation.is_pyspark_connect()
-    ):
+    if frame.implementation.is_duckdb() or _is_of_spark(frame):
         from covrules.frames import sql_frames
 
         return sql_frames.evaluate(frame, plans, *how)
@@ -59,11 +57,39 @@ def known_frame(df: Any) -> "nw.DataFrame[Any] | nw.LazyFrame[Any]":
     except TypeError:
         raise TypeError(f"evaluate_frame takes a dataframe and got {describe(df)}") from None
     kind = frame.implementation
-    if isinstance(frame, narwhals.LazyFrame) and not (
-        kind.is_polars() or kind.is_duckdb() or kind.is_pyspark() or kind.is_pyspark_connect()
-    ):
+    if isinstance(frame, narwhals.LazyFrame) and not (kind.is_polars() or kind.is_duckdb() or _is_of_spark(frame)):
         raise TypeError(
             f"evaluate_frame cannot work lazily on a frame of {kind.value}: "
             "it takes Polars, DuckDB, PySpark, and every frame in memory that narwhals knows (pandas, PyArrow)"
         )
     return frame
+
+
+def dotless(name: str) -> str:
+    """Return the name that a column has in a frame without dots: Narwhals takes them for paths within structs of Spark.
+
+    >>> dotless("plan.payer")
+    'plan․payer'
+    """
+    return name.replace(".", _DOT)
+
+
+def without_dots(frame: Any) -> Any:
+    """Return a frame of Narwhals whose columns are named without dots."""
+    return _renamed(frame, dotless)
+
+
+def with_dots(frame: Any) -> Any:
+    """Return the frame of which `without_dots` made this one, with what columns there have come to it since."""
+    return _renamed(frame, lambda name: name.replace(_DOT, "."))
+
+
+def _renamed(frame: Any, new: Callable[[str], str]) -> Any:
+    names = {name: new(name) for name in frame.collect_schema().names()}
+    if _is_of_spark(frame):
+        return needed("narwhals", "frames").from_native(frame.to_native().toDF(*names.values()))
+    return frame.rename(names)
+
+
+def _is_of_spark(frame: Any) -> bool:
+    return bool(frame.implementation.is_pyspark() or frame.implementation.is_pyspark_connect())

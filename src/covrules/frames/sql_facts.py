@@ -183,7 +183,11 @@ def contradictions(d: Dialect, ruleset: Ruleset, fact: Fact, value: str, day: st
         if ours is None:
             continue
         said = _fixed(d, fact, ours)
-        differs = f"NOT {d.alike(value, said)}" if fact.kind.family == "set" and not words_of(fact.kind) else f"{value} <> {said}"
+        differs = (
+            f"NOT {d.alike(value, said)}"
+            if fact.kind.family == "set" and not words_of(fact.kind)
+            else f"{value} <> {said}"
+        )
         # A day that is unknown lies before all that turn.
         on = [f"{day} >= DATE '{turn}'"] if turn else []
         on += [f"({day} < DATE '{until}' OR {day} IS NULL)" if not turn else f"{day} < DATE '{until}'"] if until else []
