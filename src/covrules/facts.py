@@ -176,7 +176,10 @@ class Plan(Group):
 
 @attrs.frozen(kw_only=True, repr=False)
 class Prescription(Group):
-    """The doctor's prescription; `diagnosis=None` is unknown, `diagnosis="none"` says it states no code."""
+    """The doctor's prescription.
+
+    `diagnosis=None` is unknown, `diagnosis="none"` says it states no code.
+    """
 
     on_file: Flag = fact(
         "prescription on file",
