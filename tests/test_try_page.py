@@ -45,6 +45,11 @@ def test_a_form_has_every_fact_that_bears_on_its_ruleset_and_no_other(id):
     assert all(field["unknown"] in ("Not known", "Worked out") for field in fields(id).values())
 
 
+def test_groups_are_told_of_in_one_sentence_without_code():
+    abouts = [group["about"] for id in RULESETS for group in try_page.form(id)["groups"]]
+    assert [about for about in abouts if not about.endswith(".") or {*"`=\n"} & {*about}] == []
+
+
 def offered(field, text):
     """Return whether a control as it is described can give a text."""
     if text in [word for word, _ in field.get("words", [])]:
@@ -123,14 +128,18 @@ def test_what_a_plan_fixes_stands_and_other_answers_are_left_aside():
     assert fixed == {"provider.credential": "LMT (fixed by ohio-clinic)"}
     other = try_page.answer("ohio-clinic", "planned", day | {"provider.credential": "PT"})
     same = try_page.answer("ohio-clinic", "planned", day | {"provider.credential": "LMT"})
-    assert other["notes"] == ["Left aside, as the plan itself says it: therapist's credential."]
+    assert other["notes"] == ["Left aside, which the plan itself says: therapist's credential."]
+    two = {"plan.payer": "Another", "plan.visits_per_year": "1", "visit.date": "2024-06-15"}
+    assert try_page.answer("uniform-medical-plan", "planned", two)["notes"] == [
+        "Left aside, which the plan itself says: insurer, visits paid a year."
+    ]
     assert same["notes"] == []
     assert other["verdict"] == same["verdict"]
 
 
 def test_facts_that_no_rule_reads_are_left_aside():
     answer = try_page.answer("medical-massage", "planned", {"plan.id": "x", "own.visits_on_claim": "3"})
-    assert answer["notes"] == ["Left aside, as no rule here asks for it: plan's key, own.visits_on_claim."]
+    assert answer["notes"] == ["Left aside, which no rule here asks for: plan's key, own.visits_on_claim."]
     assert answer["link"] == "v=1&ruleset=medical-massage&stage=planned"
 
 

@@ -88,7 +88,7 @@ def _group_title(name: str) -> str:
 
 
 def _group_about(name: str) -> str:
-    return "Facts that no other plan needs." if name == OWN else str(GROUPS[name].__doc__)
+    return "Facts that no other plan needs." if name == OWN else str(GROUPS[name].__doc__).partition("\n")[0]
 
 
 def _field(fact: Fact, known: Mapping[str, Fact]) -> dict[str, Any]:
@@ -154,10 +154,10 @@ def answer(ruleset: str, stage: str, facts: Mapping[str, str]) -> dict[str, Any]
     day = values.get("visit.date")
     fixed = rules.fixed_on(day)
     aside = [_label(rules.vocabulary, path) for path in facts if path not in read]
-    notes = [f"Left aside, as no rule here asks for it: {', '.join(aside)}."] if aside else []
-    for path in [path for path in values if path in fixed]:
-        if values.pop(path) != fixed[path]:
-            notes.append(f"Left aside, as the plan itself says it: {_label(read, path)}.")
+    contrary = [_label(read, path) for path in values if path in fixed and values[path] != fixed[path]]
+    because = (("no rule here asks for", aside), ("the plan itself says", contrary))
+    notes = [f"Left aside, which {why}: {', '.join(labels)}." for why, labels in because if labels]
+    values = {path: value for path, value in values.items() if path not in fixed}
     said: dict[str, Any] = {
         "fixed": {path: _fixed_words(rules, path, fixed[path]) for path in read if path in fixed},
         "problems": problems,
