@@ -204,6 +204,28 @@ def test_what_cannot_be_used_is_told_at_its_control(start):
     code.get_by_role("combobox").nth(0).fill("sore neck")
     code.locator(".try-problem", has_text="ICD-10-CM").wait_for()
     assert "sore" not in start.url
+    assert code.get_by_role("combobox").nth(0).get_attribute("aria-invalid") == "true"
+    assert "Some answers cannot be used" in start.locator(".try-live").text_content()
+    known = start.locator("details", has=code).locator(".try-known")
+    assert known.text_content() == "11 of 14 known"
+    code.get_by_role("combobox").nth(0).fill("M54.50")
+    code.locator(".try-problem").wait_for(state="hidden")
+    assert known.text_content() == "12 of 14 known"
+
+
+def test_a_number_that_is_half_typed_is_told(start):
+    minutes = fact(start, "visit.minutes")
+    minutes.get_by_role("spinbutton").fill("")
+    minutes.get_by_role("spinbutton").press_sequentially("1e")
+    minutes.locator(".try-problem", has_text="whole number").wait_for()
+
+
+def test_what_was_unfolded_stays_open(blank):
+    for name in ("try-rules", "try-more"):
+        blank.locator(f".{name} > summary").click()
+    fact(blank, "visit.minutes").get_by_role("spinbutton").fill("60")
+    blank.wait_for_function("location.hash.includes('visit.minutes=60')")
+    assert blank.locator(".try-rules[open], .try-more[open]").count() == 2
 
 
 def test_what_a_plan_fixes_is_shown_and_cannot_be_changed(start):
@@ -250,6 +272,21 @@ def test_a_link_in_the_address_is_followed_at_once(start):
     start.evaluate("location.hash = 'v=1&ruleset=medical-massage&stage=billed&visit.liability=work'")
     waits_for(start, "Not covered.")
     assert start.locator("#try-stage").input_value() == "billed"
+
+
+def test_the_way_back_takes_a_large_step_back(start):
+    before = address_of(start)
+    start.get_by_role("button", name="Clear all answers").click()
+    waits_for(start, "Not decided yet.")
+    start.locator("#try-ruleset").select_option("washington-labor-industries")
+    waits_for(start, "No verdict yet.")
+    start.go_back()
+    waits_for(start, "Not decided yet.")
+    assert start.locator("#try-ruleset").input_value() == "medical-massage"
+    start.go_back()
+    waits_for(start, START)
+    assert address_of(start) == before
+    assert fact(start, "visit.minutes").get_by_role("spinbutton").input_value() == "90"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@
   const FIRST = 6; // how many questions are shown before the rest is folded away
   const SIGNS = { yes: "✓", no: "✗", part: "◐", open: "?", note: "•" };
   const STAGES = { planned: "planned", delivered: "given", billed: "billed" };
+  const UNUSABLE = "Some answers cannot be used and count as not known; they are marked below.";
   const KINDS = { "": "The base", plans: "Plans", policies: "Medical policies", mandates: "State mandates" };
 
   const here = new URL("./", document.currentScript.src);
@@ -149,7 +150,8 @@
     if (form && (text === "" || document.getElementById(text))) return; // a jump within the page
     if (text && !document.getElementById(text)) state.notes = ["The address holds no case that can be read."];
     await chooseRuleset();
-    take(manifest.cases[place.cases.value]);
+    fill(manifest.cases[place.cases.value]);
+    await answer();
   }
 
   // --- the frame ----------------------------------------------------------------------------------------------
@@ -208,7 +210,7 @@
     state[what] = event.target.value;
     state.notes = [];
     if (what === "ruleset") await chooseRuleset();
-    answer();
+    answerStep();
   }
 
   async function chooseRuleset() {
@@ -224,11 +226,16 @@
   }
 
   // Fill the form with the facts of a case that bear on the ruleset.
-  function take({ facts }) {
+  function fill({ facts }) {
     const read = new Set(form.groups.flatMap((group) => group.facts.map((fact) => fact.path)));
     state.facts = Object.fromEntries(Object.entries(facts).filter(([path]) => read.has(path)));
     putAll();
-    answer();
+  }
+
+  function take(known) {
+    state.notes = [];
+    fill(known);
+    answerStep();
   }
 
   async function copyLink() {
@@ -316,7 +323,7 @@
     };
     const mode = drawMode(fact, names, changed);
     const typed = () => {
-      mode.value = input.value ? "given" : "";
+      mode.value = input.value || input.validity.badInput ? "given" : "";
       change(fact.path, PAUSE);
     };
     const type = fact.input;
@@ -421,7 +428,14 @@
 
   // --- the answer ---------------------------------------------------------------------------------------------
 
-  let busy = false, again = false;
+  let busy = false, again = false, step = false;
+
+  // Answer what changed more than one fact: the browser's way back takes it back.
+  function answerStep() {
+    step = true;
+    return answer();
+  }
+
   async function answer() {
     if (busy) {
       again = true;
@@ -443,7 +457,9 @@
   }
 
   function show() {
-    history.replaceState(null, "", `#${last.link}`);
+    const address = `#${last.link}`;
+    history[step && address !== location.hash ? "pushState" : "replaceState"](null, "", address);
+    step = false;
     place.copied.replaceChildren();
     for (const [path, field] of fields) {
       const problem = last.problems[path], fixed = last.fixed[path];
@@ -454,20 +470,25 @@
       field.box.classList.toggle("try-is-fixed", fixed !== undefined);
       field.box.classList.toggle("try-wrong", problem !== undefined);
       field.box.querySelector(".try-control").hidden = fixed !== undefined;
+      if (problem) field.control.first.setAttribute("aria-invalid", "true");
+      else field.control.first.removeAttribute("aria-invalid");
     }
     for (const group of form.groups) {
-      const known = group.facts.filter(({ path }) => path in state.facts || path in last.fixed).length;
+      const known = group.facts.filter(({ path }) =>
+        (path in state.facts && !(path in last.problems)) || path in last.fixed).length;
       group.known.textContent = `${known} of ${group.facts.length} known`;
     }
     filter();
-    const notes = [...state.notes, ...last.notes].map((note) => make("p", { class: "try-note" }, note));
+    const notes = [...state.notes, ...last.notes];
+    if (last.verdict && Object.keys(last.problems).length) notes.push(UNUSABLE);
     const title = place.headline;
     const mark = last.verdict ? last.mark : "open";
     title.className = `try-headline try-${mark}`;
     title.replaceChildren(sign(mark), last.verdict ? last.headline : "No verdict yet.");
     const said = last.verdict ? drawVerdict() : drawRefusal();
-    place.verdict.replaceChildren(...notes, title, ...said);
-    const spoken = last.verdict ? last.announced : "No verdict yet.";
+    place.verdict.replaceChildren(...notes.map((note) => make("p", { class: "try-note" }, note)), title, ...said);
+    const refused = last.verdict ? [] : Object.values(last.problems);
+    const spoken = [last.verdict ? last.announced : "No verdict yet.", ...refused, ...notes].join(" ");
     if (place.live.textContent !== spoken) place.live.textContent = spoken;
     drawBar(mark);
     place.app.hidden = false;
@@ -483,21 +504,24 @@
   const question = (path, text) => make("button", { type: "button", class: "try-ask-button", onclick: () => lead(path) }, text);
 
   function drawVerdict() {
-    const problems = Object.keys(last.problems).length
-      ? [make("p", { class: "try-note" }, "Some answers cannot be used and count as not known; they are marked below.")] : [];
     return [
-      make("p", { class: "try-tally" }, last.tally, " ", last.acceptance), ...problems,
+      make("p", { class: "try-tally" }, last.tally, " ", last.acceptance),
       ...listed("Why", last.reasons.map(drawReason)),
       ...listed("At this clinic", last.clinic.map(drawReason)),
       ...listed("What would change this", [...drawBarred(), ...last.remedies.map(drawRemedy)]),
       ...drawQuestions(),
       ...listed("Good to know", last.advice.map((text) => make("li", {}, sign("note"), text))),
-      make("details", { class: "try-rules" },
-        make("summary", {}, `What became of each of the ${last.rules.length} rules`),
+      folded("try-rules", `What became of each of the ${last.rules.length} rules`,
         make("ul", { class: "try-list" }, last.rules.map((each) =>
           make("li", {}, sign(each.mark), rulePage(each, each.title), `: ${each.status}`)))),
       make("div", { class: "try-foot" }, last.foot.map((text) => make("p", {}, text))),
     ];
+  }
+
+  // What is folded away, until somebody opens it: then it stays open whatever is answered.
+  function folded(name, summary, ...inner) {
+    const open = place.verdict.querySelector(`.${name}`)?.open;
+    return make("details", { class: name, open }, make("summary", {}, summary), ...inner);
   }
 
   const listed = (text, lines) => (lines.length ? [heading(text), make("ul", { class: "try-list" }, lines)] : []);
@@ -517,7 +541,7 @@
       }
       state.notes = [];
       putAll();
-      answer().then(() => place.headline.focus());
+      answerStep().then(() => place.headline.focus());
     };
     return make("li", {}, sign("note"), steps, ` Then: ${remedy.then}. `,
       make("button", { type: "button", class: "try-button try-small", onclick: apply, "aria-label": `Try it: ${steps}` }, "Try it"));
@@ -536,8 +560,7 @@
       if (later.length) rest.push(make("h4", {}, who), make("ul", { class: "try-list" }, later.map(line)));
     }
     const many = last.asked.reduce((sum, { questions }) => sum + questions.length, 0);
-    const more = rest.length
-      ? [make("details", { class: "try-more" }, make("summary", {}, `${many - FIRST} more that may matter`), rest)] : [];
+    const more = rest.length ? [folded("try-more", `${many - FIRST} more that may matter`, rest)] : [];
     return [heading("Still to be asked, the most telling first"), ...first, ...more];
   }
 
