@@ -23,6 +23,7 @@ from covrules.derived import value_of
 from covrules.facts import FACTS
 from covrules.mutation.trials import Trial
 from covrules.rule import STATUSES
+from covrules.showing import in_words
 from covrules.sphinxext import catalogue as catalogues
 from covrules.sphinxext import stubs
 from covrules.sphinxext.decision_table import decision_table
@@ -591,6 +592,25 @@ def test_a_decision_table_decides_as_the_engines_do(shipped):
             assert first.status == trial.status(case), (key, values)
             rows += 1
     assert rows > 3_000
+
+
+def said_of(table, fact, status):
+    return [in_words(row.cells[fact]) if fact in row.cells else None for row in table.rows if row.status == status]
+
+
+def test_a_decision_table_has_no_row_that_cannot_be_and_says_words_of_a_list_once(shipped):
+    def of(key):
+        edition = shipped.rule(key)
+        return decision_table(edition.rule, edition.ruleset.vocabulary)
+
+    office = of("washington-labor-industries/authorized-by-the-right-office")
+    assert said_of(office, "own.authorized_by", "unmet") == [
+        "hotline", "not self insured employer", "self insured employer", "not claim manager",
+    ]  # fmt: skip
+    payer = of("washington-labor-industries/no-other-payer")
+    assert said_of(payer, "visit.liability", "unmet") == ["one of auto, other plan"]
+    early = of("wa-rcw-48-43-016/six-visits-without-authorization")
+    assert said_of(early, "provider.network", "not-applicable") == [None, None, "out"]
 
 
 def test_a_picture_stays_within_its_frame(shipped):

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import attrs
 
 from covrules.conditions import CONTRARY, OPERATORS, AllOf, Condition, Not, Ref, Test
-from covrules.kinds import Bool
+from covrules.kinds import Bool, Enum
 from covrules.lowering import ALWAYS, Form, Forms, conjunction, disjunction, lower, lower_cap
 from covrules.rule import REQUESTED, Cap, Rule, Status
 from covrules.showing import OPERATOR_WORDS, Piece, Vocabulary, cap_pieces, compared_with
@@ -107,11 +107,31 @@ def _told(rows: _Rows, status: Status, known: Vocabulary, words: str) -> list[Ro
 
 
 def _cells(row: Iterable[_Literal], known: Vocabulary) -> dict[str, list[Piece]]:
-    cells: dict[str, list[Piece]] = {}
+    by_fact: dict[str, list[_Literal]] = {}
     for literal in row:
-        said = cells.setdefault(literal.test.fact.path, [])
-        said += [*([(" and ", None)] if said else []), *_literal_pieces(literal, known)]
+        by_fact.setdefault(literal.test.fact.path, []).append(literal)
+    cells: dict[str, list[Piece]] = {}
+    for path, literals in by_fact.items():
+        said = cells[path] = []
+        for literal in _united(literals):
+            said += [*([(" and ", None)] if said else []), *_literal_pieces(literal, known)]
     return cells
+
+
+def _united(literals: list[_Literal]) -> list[_Literal]:
+    """Return what is so of one fact; tests that name words of a list as one, of the words left or of the others."""
+    test = literals[0].test
+    lefts = [left for literal in literals if (left := _words_left(*literal)) is not None]
+    if len(lefts) < len(literals) or not isinstance(test.fact.kind, Enum):
+        return literals
+    left = frozenset.intersection(*lefts)
+    others = frozenset(test.fact.kind.values) - left
+    if not others:
+        return literals
+    holds = len(left) <= len(others)
+    fewer = left if holds else others
+    (op, right) = ("equals", *fewer) if len(fewer) == 1 else ("in", fewer)
+    return [_Literal(attrs.evolve(test, op=op, right=right), holds)]
 
 
 # --- rows ---------------------------------------------------------------------------------------------------------
@@ -147,18 +167,31 @@ def _both(one: _Rows, other: _Rows) -> _Rows:
 
 
 def _contradicts(row: tuple[_Literal, ...]) -> bool:
-    """Return whether a row can never be: a test is so and not so, or a fact equals two values."""
+    """Return whether a row can never be: a test is so and not so, or no value is left that a fact could have."""
     equal: dict[str, object] = {}
+    words: dict[str, frozenset[str]] = {}
     for test, holds in row:
         if (test, not holds) in row:
             return True
+        left = _words_left(test, holds)
+        if left is not None:
+            words[test.fact.path] = words.get(test.fact.path, left) & left
         fixed = test.op == "equals" and holds and not isinstance(test.right, Ref)
         if fixed and equal.setdefault(test.fact.path, test.right) != test.right:
             return True
-    return any(
+    return not all(words.values()) or any(
         test.op == "equals" and not holds and test.fact.path in equal and equal[test.fact.path] == test.right
         for test, holds in row
     )
+
+
+def _words_left(test: Test, holds: bool) -> frozenset[str] | None:
+    """Return which words of a list a test leaves, if it is one of those that name words."""
+    kind = test.fact.kind
+    if not isinstance(kind, Enum) or isinstance(test.right, Ref) or test.op not in ("equals", "in", "not_in"):
+        return None
+    named = frozenset([test.right] if test.op == "equals" else test.right)
+    return named if holds == (test.op != "not_in") else frozenset(kind.values) - named
 
 
 def _distinct(rows: Iterable[tuple[_Literal, ...]]) -> _Rows:
