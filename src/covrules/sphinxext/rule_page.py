@@ -173,8 +173,8 @@ def _belonging(catalogue: Catalogue, edition: Edition, id: str) -> nodes.Node:
         fields(
             [
                 ("Tests the facts", joined(facts)),
-                ("Waived by", joined(waivers)),
-                ("Inherited by", joined(holders)),
+                ("Waived by", joined(waivers, "; ")),
+                ("Inherited by", joined(holders, "; ")),
             ]
         ),
         _fixed(catalogue, edition),
