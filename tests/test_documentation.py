@@ -1,6 +1,7 @@
 """That the documentation has all that is public, that docstrings say it, and that nothing in it goes unrun."""
 
 import ast
+import codeop
 import inspect
 import pkgutil
 import re
@@ -223,6 +224,18 @@ def test_blocks_are_run_and_loaded(tmp_path, monkeypatch):
         run("```yaml\nfacts: {plan.payer: {valeu: X}}\n```\n")
     with pytest.raises(AssertionError):
         run("```yaml\n- {id: a, title: A, requires: {visit.minutes: 1}, examples: [{given: {}, then: met}]}\n```\n")
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "tutorials").glob("*.md")), ids=lambda page: page.stem)
+def test_cells_of_a_tutorial_can_be_pasted_line_by_line(page):
+    """Its reader is told to start a plain Python, in which an empty line ends a block."""
+    for cell in re.findall(r"```\{code-cell\}\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
+        typed = []
+        for line in [*cell.splitlines(), ""]:
+            typed.append(line)
+            if codeop.compile_command("\n".join(typed)) is not None:
+                typed = []
+        assert typed == []
 
 
 def test_what_another_test_runs_is_named_by_it():
