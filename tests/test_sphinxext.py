@@ -609,6 +609,9 @@ def test_a_decision_table_has_no_row_that_cannot_be_and_says_words_of_a_list_onc
     ]  # fmt: skip
     payer = of("washington-labor-industries/no-other-payer")
     assert said_of(payer, "visit.liability", "unmet") == ["one of auto, other plan"]
+    dated = of("uniform-medical-plan/codes-off-the-list-need-no-authorization")
+    assert said_of(dated, "visit.procedure", "not-applicable") == [None, None, "none of 97124, 97140", "97112"]
+    assert said_of(dated, "visit.procedure", "waives") == ["one of 97124, 97140", "not 97112"]
     early = of("wa-rcw-48-43-016/six-visits-without-authorization")
     assert said_of(early, "provider.network", "not-applicable") == [None, None, "out"]
 

@@ -23,6 +23,7 @@ OPERATOR_WORDS: Final[Mapping[str, str]] = {
     "on_or_before": "is on or before", "on_or_after": "is on or after", "before": "is before", "after": "is after",
 }  # fmt: skip
 """How each comparing word is said between a fact and what it is compared with."""
+_ALONE: Final = {"in": "is", "not_in": "is not", "within": "begins as"}
 _PLURALS: Final = {"is": "are", "includes": "include", "begins": "begin"}
 assert OPERATOR_WORDS.keys() == OPERATORS.keys()
 
@@ -228,7 +229,7 @@ def condition_pieces(condition: Condition, known: Vocabulary) -> Iterator[Piece]
     """Yield the pieces of a condition as the part of a sentence that follows "where"."""
     if isinstance(condition, Test):
         fact = known[condition.fact.path]
-        verb, _, rest = OPERATOR_WORDS[condition.op].partition(" ")
+        verb, _, rest = operator_words(condition).partition(" ")
         if isinstance(fact.kind, Bool):
             yield f'the answer to "{fact.ask}"', fact
         else:
@@ -246,6 +247,12 @@ def condition_pieces(condition: Condition, known: Vocabulary) -> Iterator[Piece]
             if place:
                 yield join, None
             yield from [("(", None), *pieces, (")", None)] if isinstance(part, (AllOf, AnyOf)) else pieces
+
+
+def operator_words(test: Test) -> str:
+    """Return how the comparing word of a test is said: of a list with one value, as of that value."""
+    alone = isinstance(test.right, frozenset) and len(test.right) == 1
+    return _ALONE.get(test.op, OPERATOR_WORDS[test.op]) if alone else OPERATOR_WORDS[test.op]
 
 
 def compared_with(test: Test, known: Vocabulary) -> Piece:

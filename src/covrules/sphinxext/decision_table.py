@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from itertools import product
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import attrs
 
@@ -10,7 +10,7 @@ from covrules.conditions import CONTRARY, OPERATORS, AllOf, Condition, Not, Ref,
 from covrules.kinds import Bool, Enum
 from covrules.lowering import ALWAYS, Form, Forms, conjunction, disjunction, lower, lower_cap
 from covrules.rule import REQUESTED, Cap, Rule, Status
-from covrules.showing import OPERATOR_WORDS, Piece, Vocabulary, cap_pieces, compared_with
+from covrules.showing import Piece, Vocabulary, cap_pieces, compared_with, operator_words
 
 _MOST: Final = 6
 """How many rows a status may take; where it would be more, it is told in words."""
@@ -107,31 +107,49 @@ def _told(rows: _Rows, status: Status, known: Vocabulary, words: str) -> list[Ro
 
 
 def _cells(row: Iterable[_Literal], known: Vocabulary) -> dict[str, list[Piece]]:
-    by_fact: dict[str, list[_Literal]] = {}
-    for literal in row:
-        by_fact.setdefault(literal.test.fact.path, []).append(literal)
     cells: dict[str, list[Piece]] = {}
-    for path, literals in by_fact.items():
+    for path, literals in _by_fact(row).items():
         said = cells[path] = []
         for literal in _united(literals):
             said += [*([(" and ", None)] if said else []), *_literal_pieces(literal, known)]
     return cells
 
 
+def _by_fact(row: Iterable[_Literal]) -> dict[str, list[_Literal]]:
+    found: dict[str, list[_Literal]] = {}
+    for literal in row:
+        found.setdefault(literal.test.fact.path, []).append(literal)
+    return found
+
+
 def _united(literals: list[_Literal]) -> list[_Literal]:
-    """Return what is so of one fact; tests that name words of a list as one, of the words left or of the others."""
-    test = literals[0].test
-    lefts = [left for literal in literals if (left := _words_left(*literal)) is not None]
-    if len(lefts) < len(literals) or not isinstance(test.fact.kind, Enum):
+    """Return what is so of one fact, the values it is or is not said once."""
+    naming = [literal for literal in literals if _named(literal)]
+    holds, values = _values(naming)
+    if not values:
         return literals
-    left = frozenset.intersection(*lefts)
-    others = frozenset(test.fact.kind.values) - left
-    if not others:
-        return literals
-    holds = len(left) <= len(others)
-    fewer = left if holds else others
-    (op, right) = ("equals", *fewer) if len(fewer) == 1 else ("in", fewer)
-    return [_Literal(attrs.evolve(test, op=op, right=right), holds)]
+    (op, right) = ("equals", *values) if len(values) == 1 else ("in", values)
+    united = _Literal(attrs.evolve(naming[0].test, op=op, right=right), holds)
+    return [united, *[literal for literal in literals if literal not in naming]]
+
+
+def _named(literal: _Literal) -> tuple[bool, frozenset[Any]] | None:
+    """Return whether a fact is one of some values or none of them, where that is what a test says."""
+    test, holds = literal
+    if test.op not in ("equals", "in", "not_in") or isinstance(test.right, Ref):
+        return None
+    return holds == (test.op != "not_in"), frozenset([test.right]) if test.op == "equals" else test.right
+
+
+def _values(literals: list[_Literal]) -> tuple[bool, frozenset[Any]]:
+    """Return whether a fact is one of some values or none of them by all that is so of it, in few values."""
+    kinds = [literal.test.fact.kind for literal in literals]
+    named = list(filter(None, map(_named, literals)))
+    barred = frozenset[Any]().union(*(values for among, values in named if not among))
+    left = [values - barred for among, values in named if among]
+    if not left and kinds and isinstance(kinds[0], Enum) and len(kinds[0].values) <= 2 * len(barred):
+        left = [frozenset(kinds[0].values) - barred]
+    return (True, left[0].intersection(*left)) if left else (False, barred)
 
 
 # --- rows ---------------------------------------------------------------------------------------------------------
@@ -168,30 +186,9 @@ def _both(one: _Rows, other: _Rows) -> _Rows:
 
 def _contradicts(row: tuple[_Literal, ...]) -> bool:
     """Return whether a row can never be: a test is so and not so, or no value is left that a fact could have."""
-    equal: dict[str, object] = {}
-    words: dict[str, frozenset[str]] = {}
-    for test, holds in row:
-        if (test, not holds) in row:
-            return True
-        left = _words_left(test, holds)
-        if left is not None:
-            words[test.fact.path] = words.get(test.fact.path, left) & left
-        fixed = test.op == "equals" and holds and not isinstance(test.right, Ref)
-        if fixed and equal.setdefault(test.fact.path, test.right) != test.right:
-            return True
-    return not all(words.values()) or any(
-        test.op == "equals" and not holds and test.fact.path in equal and equal[test.fact.path] == test.right
-        for test, holds in row
-    )
-
-
-def _words_left(test: Test, holds: bool) -> frozenset[str] | None:
-    """Return which words of a list a test leaves, if it is one of those that name words."""
-    kind = test.fact.kind
-    if not isinstance(kind, Enum) or isinstance(test.right, Ref) or test.op not in ("equals", "in", "not_in"):
-        return None
-    named = frozenset([test.right] if test.op == "equals" else test.right)
-    return named if holds == (test.op != "not_in") else frozenset(kind.values) - named
+    if any((test, not holds) in row for test, holds in row):
+        return True
+    return any(_values(literals) == (True, frozenset()) for literals in _by_fact(row).values())
 
 
 def _distinct(rows: Iterable[tuple[_Literal, ...]]) -> _Rows:
@@ -228,7 +225,10 @@ def _literal_pieces(literal: _Literal, known: Vocabulary) -> list[Piece]:
     test, holds = literal
     right = compared_with(test, known)
     contrary = None if holds else _contrary(test.op)
-    said = OPERATOR_WORDS[contrary or test.op].removeprefix("is").strip()
-    refused = {"": "not ", "includes": "does not include ", "begins as one of": "begins as none of "}
+    said = operator_words(attrs.evolve(test, op=contrary or test.op)).removeprefix("is").strip()
+    refused = {
+        "": "not ", "includes": "does not include ", "begins as": "does not begin as ",
+        "begins as one of": "begins as none of ",
+    }  # fmt: skip
     start = refused[said] if not holds and contrary is None else f"{said} " if said else ""
     return [(start, None), right] if start else [right]

@@ -64,7 +64,7 @@ def _in_brief(catalogue: Catalogue, ruleset: Ruleset) -> nodes.Node:
             ("In force", said["in force"]),
             ("Extends", joined(reference("ruleset", parent) for parent in ruleset.extends)),
             ("Extended by", joined(reference("ruleset", other) for other in extending)),
-            ("Rules", f"{len(ruleset.rules)}, of which {own} are its own"),
+            ("Rules", f"{len(ruleset.rules)}, {own or 'none'} of them its own"),
             ("Defined in", nodes.literal("", str(ruleset.place))),
         ]
     )
