@@ -558,6 +558,14 @@ def test_shipped_rulesets_are_read_whole(shipped):
     assert {f"facts/{path}" for path in FACTS} < set(names)
 
 
+def test_what_writes_the_pages_is_part_of_what_was_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogues, "_SOURCES", tmp_path)
+    before = catalogues.read(["ohio-clinic"], tmp_path).fingerprint
+    assert catalogues.read(["ohio-clinic"], tmp_path).fingerprint == before
+    (tmp_path / "words.py").write_text("words = 1")
+    assert catalogues.read(["ohio-clinic"], tmp_path).fingerprint != before
+
+
 def test_what_is_extended_is_told_of_too():
     read = catalogues.read(["examples/rulesets/limits-by-year.yaml"], Path(__file__).parents[1])
     assert read.problems == ()
@@ -607,6 +615,7 @@ def test_a_decision_table_has_no_row_that_cannot_be_and_says_words_of_a_list_onc
     assert said_of(office, "own.authorized_by", "unmet") == [
         "hotline", "not self insured employer", "self insured employer", "not claim manager",
     ]  # fmt: skip
+    assert said_of(office, "own.visits_on_claim", "unmet") == ["at least 12", "at least 6", "at least 6", "at least 12"]
     payer = of("washington-labor-industries/no-other-payer")
     assert said_of(payer, "visit.liability", "unmet") == ["one of auto, other plan"]
     dated = of("uniform-medical-plan/codes-off-the-list-need-no-authorization")

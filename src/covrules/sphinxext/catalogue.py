@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import attrs
 
@@ -186,6 +187,10 @@ def replaced_by(rule: Rule) -> Rule | None:
 # --- reading ----------------------------------------------------------------------------------------------------
 
 
+_SOURCES: Final = Path(__file__).parents[1]
+"""What writes the pages: they are looked at again where it has changed."""
+
+
 def read(listed: Sequence[str] | None, folder: Path) -> Catalogue:
     """Return the rulesets listed, by shipped ids and by paths from a folder, with all that they extend.
 
@@ -202,6 +207,8 @@ def read(listed: Sequence[str] | None, folder: Path) -> Catalogue:
             hint = did_you_mean(entry, known) or "a path has a slash or ends in .yaml"
             reader.problems[str(Problem(message=f"there is no shipped ruleset {entry!r}", hint=hint))] = None
     digest = hashlib.sha256(__version__.encode())
+    for path in sorted(_SOURCES.rglob("*.py")):
+        digest.update(path.read_bytes())
     for file in sorted(reader.files, key=lambda file: file.name):
         digest.update(f"\0{file.name}\0".encode() + file.data)
     return Catalogue(reader.found, tuple(reader.problems), digest.hexdigest())

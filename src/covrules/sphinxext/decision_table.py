@@ -123,7 +123,8 @@ def _by_fact(row: Iterable[_Literal]) -> dict[str, list[_Literal]]:
 
 
 def _united(literals: list[_Literal]) -> list[_Literal]:
-    """Return what is so of one fact, the values it is or is not said once."""
+    """Return what is so of one fact, without what follows from the rest; the values it is or is not said once."""
+    literals = [literal for literal in literals if not any(_implies(other, literal) for other in literals)]
     naming = [literal for literal in literals if _named(literal)]
     holds, values = _values(naming)
     if not values:
@@ -131,6 +132,23 @@ def _united(literals: list[_Literal]) -> list[_Literal]:
     (op, right) = ("equals", *values) if len(values) == 1 else ("in", values)
     united = _Literal(attrs.evolve(naming[0].test, op=op, right=right), holds)
     return [united, *[literal for literal in literals if literal not in naming]]
+
+
+def _implies(one: _Literal, other: _Literal) -> bool:
+    """Return whether a bound of a fact is within another on the same side."""
+    (side, bound), (same, wider) = _bound(one), _bound(other)
+    if side is None or side != same:
+        return False
+    return bool(bound > wider if side.startswith(">") else bound < wider)
+
+
+def _bound(literal: _Literal) -> tuple[str | None, Any]:
+    """Return the symbol and the value of a test which sets a bound to a number or a day, of another None."""
+    test, holds = literal
+    symbol = OPERATORS[test.op].symbol
+    if symbol in (None, "==") or isinstance(test.right, Ref) or isinstance(test.fact.kind, Enum):
+        return None, None
+    return symbol if holds or symbol is None else CONTRARY[symbol], test.right
 
 
 def _named(literal: _Literal) -> tuple[bool, frozenset[Any]] | None:
