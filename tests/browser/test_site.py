@@ -126,6 +126,14 @@ def narrow(context_of):
     return context_of(viewport=NARROW)
 
 
+def test_long_names_are_not_cut_off(narrow, address, site):
+    longest = max(site.glob(SORTS["rule"]), key=lambda page: len(page.parent.name + page.stem))
+    narrow.goto(address + longest.relative_to(site).as_posix())
+    ends = "names => names.map((name) => name.getBoundingClientRect().right)"
+    found = narrow.locator("dl.covrules-fields code").evaluate_all(ends)
+    assert 0 < max(found) <= NARROW["width"]
+
+
 @pytest.mark.parametrize("sort", [*SORTS])
 def test_pages_keep_to_the_width_of_a_phone(narrow, address, site, sort):
     narrow.goto(address + of_sort(sort))
