@@ -13,13 +13,7 @@ from covrules import file_format
 from covrules.conditions import OPERATORS, operators_for
 from covrules.facts import FACTS
 from covrules.kinds import declarable
-
-_RIGHT = {
-    "value": "a value",
-    "values": "a list of values",
-    "element": "an element of the set",
-    "prefixes": "the beginning of a code, or a list of beginnings",
-}
+from covrules.sphinxext.word_pages import RIGHT_SIDE
 
 
 class Table(SphinxDirective):
@@ -58,7 +52,7 @@ class Comparisons(Table):
         yield "Word", "Compares", "With", "Such as"
         for name, word in OPERATORS.items():
             such = next(path for path, fact in FACTS.items() if fact.testable and name in operators_for(fact.kind))
-            yield f"`{name}`", ", ".join(word.takes), _RIGHT[word.right], f"`{such}`"
+            yield f"`{name}`", ", ".join(word.takes), RIGHT_SIDE[word.right], f"`{such}`"
 
 
 class Types(Table):

@@ -25,12 +25,13 @@ from covrules.sphinxext.building import (
 from covrules.sphinxext.catalogue import Catalogue, Edition
 from covrules.verdicts import COVERAGE_MEANS
 
-_RIGHT: Final[Mapping[str, str]] = {
+RIGHT_SIDE: Final[Mapping[str, str]] = {
     "value": "one value, or another fact of the same type",
     "values": "a list of values, or a fact that is a set",
     "element": "one value, or another fact of the type of its elements",
     "prefixes": "codes or beginnings of codes, or a fact that is a set of them",
 }
+"""What stands on the right of a test."""
 _EXAMPLES: Final = 2
 
 
@@ -50,7 +51,7 @@ def tests_page(catalogue: Catalogue) -> Made:
                 fields(
                     [
                         ("Facts it tests", ", ".join(kinds)),
-                        ("Compared with", _RIGHT[operator.right]),
+                        ("Compared with", RIGHT_SIDE[operator.right]),
                         ("For example", joined(islice(_uses(catalogue, op), _EXAMPLES), "; ")),
                     ]
                 ),
