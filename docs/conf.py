@@ -69,7 +69,7 @@ autodoc_default_options = {"members": True, "undoc-members": True, "exclude-memb
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 100
 default_role = "named"
-# What belongs to other projects: their pages are elsewhere, and this is built without a network.
+# What belongs to other projects: their pages are elsewhere, and no build asks for them.
 nitpick_ignore = [
     ("py:class", name)
     for name in (
