@@ -150,12 +150,16 @@ class _Programmer(Generic[E]):
 
     def layers(self) -> list[Layer[E]]:
         standings: Layer[E] = {}
+        allowances: Layer[E] = {}
         findings: Layer[E] = {}
         for place, rule in enumerate(self.ruleset.rules):
             standings |= self.standing(place, rule)
+            allowances |= self.allowance(place, rule)
             findings[FINDING + rule.id] = self.finding(place, rule)
-            findings |= self.allowance(place, rule)
-        return [self.layer_of_tests, self.layer_of_conditions, standings, findings, *self.verdict()]
+        met, decided, verdict = self.verdict()
+        # Findings are many words, which some engines copy from layer to layer, so they come with the last.
+        layers = standings, allowances | met, decided, findings | verdict
+        return [self.layer_of_tests, self.layer_of_conditions, *layers]
 
     # --- conditions -----------------------------------------------------------------------------------------
 
