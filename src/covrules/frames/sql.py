@@ -3,8 +3,9 @@
 import datetime as dt
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final, get_args
+from zlib import crc32
 
 from covrules.codes import icd10cm
 from covrules.codes.body_sites import BODY_SITES, lies_in
@@ -117,10 +118,6 @@ class Dialect(ABC):
         """Return the date that a text says, null where it says none."""
 
     @abstractmethod
-    def rows_of(self, words: str) -> str:
-        """Return the query of the words that a text has between spaces, one a row."""
-
-    @abstractmethod
     def error(self, message: str) -> str:
         """Return what ends the query with an error."""
 
@@ -132,10 +129,9 @@ class Dialect(ABC):
     def known_of(self, texts: Sequence[str]) -> str:
         """Return the list of those texts that are not null."""
 
-    def one_of(self, text: str, words: Iterable[str]) -> str:
+    @abstractmethod
+    def one_of(self, text: str, words: Collection[str]) -> str:
         """Return whether a text is one of many words."""
-        among = f"{text} IN (SELECT {self.rows_of(' '.join(sorted(words)))})"
-        return f"CASE WHEN {text} IS NOT NULL THEN {among} END"
 
 
 class DuckDb(Dialect):
@@ -202,8 +198,9 @@ class DuckDb(Dialect):
     def day_of(self, text: str) -> str:
         return f"TRY_CAST({text} AS DATE)"
 
-    def rows_of(self, words: str) -> str:
-        return f"unnest(string_split('{words}', ' '))"
+    def one_of(self, text: str, words: Collection[str]) -> str:
+        listed = f"SELECT unnest(string_split('{' '.join(sorted(words))}', ' '))"
+        return f"CASE WHEN {text} IS NOT NULL THEN {text} IN ({listed}) END"
 
     def error(self, message: str) -> str:
         return f"error({self.text(message)})"
@@ -278,8 +275,14 @@ class Spark(Dialect):
     def day_of(self, text: str) -> str:
         return f"TRY_CAST({text} AS DATE)"
 
-    def rows_of(self, words: str) -> str:
-        return f"explode(split('{words}', ' '))"
+    def one_of(self, text: str, words: Collection[str]) -> str:
+        # A join would cost a job before the query; here a word is looked for among those few that hash as it does.
+        buckets = [" "] * max(1, len(words) // 4)
+        for word in sorted(words):
+            buckets[crc32(word.encode()) % len(buckets)] += f"{word} "
+        # Of a null Spark would make a place that there is not.
+        place = f"CAST(crc32(CAST(coalesce({text}, '') AS BINARY)) % {len(buckets)} AS INT)"
+        return f"contains(split('{'|'.join(buckets)}', '[|]')[{place}], concat(' ', {text}, ' '))"
 
     def error(self, message: str) -> str:
         return f"raise_error({self.text(message)})"

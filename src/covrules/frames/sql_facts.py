@@ -31,12 +31,22 @@ class Given:
     wrong: tuple[Wrong, ...]
 
 
-def given(d: Dialect, fact: Fact, column: str, holds: Holds) -> Given:
-    """Return how a column that holds this is read as a fact; what cannot be used is no value."""
+def coded(d: Dialect, fact: Fact, column: str, holds: Holds) -> str | None:
+    """Return the bits of the words in a column of lists: they are asked for several times, so worked out before."""
+    words = words_of(fact.kind)
+    return d.bits(d.as_texts(column), words) if words and holds != "nothing" else None
+
+
+def given(d: Dialect, fact: Fact, column: str, holds: Holds, bits: str) -> Given:
+    """Return how a column that holds this is read as a fact; what cannot be used is no value.
+
+    `bits` is what `coded` returns, by the name it has since.
+    """
     if holds == "nothing":
         value = null_of(d, fact.kind)
         return Given(value, ())
-    value, wrong = _READERS[fact.kind.family](d, fact.kind, column, holds)
+    read = _bits(d, fact.kind, column, bits) if words_of(fact.kind) else None
+    value, wrong = read or _READERS[fact.kind.family](d, fact.kind, column, holds)
     return Given(value, tuple((_problem(fact, sample), where) for where, sample in wrong))
 
 
@@ -108,19 +118,21 @@ def _misfit(d: Dialect, kind: Kind, text: str) -> str | None:
 def _sets(d: Dialect, kind: Kind, column: str, holds: Holds) -> Read:
     assert isinstance(kind, SetOf)
     lists = d.as_texts(column)
-    words = words_of(kind)
-    if words:
-        value = d.bits(lists, words)
-        odd, nulls = has_bits(value, 1), d.has_null(lists)
-        wrong: list[tuple[str, Any]] = [(f"{odd} AND {nulls}", [None]), (f"{odd} AND NOT {nulls}", [""])]
-        if kind.any:
-            wrong.append((f"{has_bits(value, bits_of(words, ['any']))} AND {d.size(lists)} > 1", [""]))
-        return value, wrong
-    wrong = [(d.has_null(lists), [None])]
+    wrong: list[tuple[str, Any]] = [(d.has_null(lists), [None])]
     if _misfit(d, kind.of, "e"):
         free = f"NOT ({d.size(lists)} = 1 AND {d.has(lists, d.text('any'))}) AND " if kind.any else ""
         wrong.append((free + d.some(lists, lambda each: str(_misfit(d, kind.of, each))), [""]))
     return lists, wrong
+
+
+def _bits(d: Dialect, kind: Kind, column: str, bits: str) -> Read:
+    assert isinstance(kind, SetOf)
+    lists = d.as_texts(column)
+    odd, nulls = has_bits(bits, 1), d.has_null(lists)
+    wrong: list[tuple[str, Any]] = [(f"{odd} AND {nulls}", [None]), (f"{odd} AND NOT {nulls}", [""])]
+    if kind.any:
+        wrong.append((f"{has_bits(bits, bits_of(words_of(kind), ['any']))} AND {d.size(lists)} > 1", [""]))
+    return bits, wrong
 
 
 _READERS: Final = {

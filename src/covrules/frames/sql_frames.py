@@ -13,7 +13,7 @@ from covrules.errors import Problem
 from covrules.frames.columns import PLAN, PLAN_TWICE, Holds, fact_columns, plan_columns
 from covrules.frames.program import COVERAGE, PROBLEMS, REASONS, added_columns, facts_read, layers_of, set_tests
 from covrules.frames.sql import Dialect, DuckDb, Spark, Sql, derived, test_of_set
-from covrules.frames.sql_facts import Given, Wrong, contradictions, day_of, fixed, given, out_of_force
+from covrules.frames.sql_facts import Given, Wrong, coded, contradictions, day_of, fixed, given, out_of_force
 from covrules.kinds import describe
 from covrules.rule import Stage
 from covrules.rulesets import Ruleset
@@ -24,6 +24,8 @@ Named = Mapping[str, str]
 
 _OURS: Final = "covrules "
 """How the columns begin that are worked out on the way."""
+_CODED: Final = "covrules code of "
+"""How the columns begin that have lists of words as numbers, before these have been checked."""
 _CHECKED: Final = "checked"
 _PLAN_CHECKED: Final = "plan checked"
 """The columns that check a row and its plan: see `_Asked.checked`."""
@@ -185,8 +187,9 @@ class _Asked:
         """Return the rows with the verdict beside them."""
         added = added_columns(self.ruleset, self.reasons, self.collect)
         facts = fact_columns(rows.columns, self.ruleset, added, None if plans is None else plans.columns)
-        read = self.read(rows.columns, facts)
+        given = rows.columns
         rows, unpacked, own = rows.packed()
+        rows, read = self.read(rows, given, facts)
         ours: list[str] = []
         of_plans: tuple[str, ...] = ()
         if plans is not None:
@@ -217,15 +220,20 @@ class _Asked:
 
     # --- facts ----------------------------------------------------------------------------------------------
 
-    def read(self, columns: Mapping[str, Holds], facts: Iterable[str]) -> dict[str, Given]:
+    def read(self, rows: Lazy, columns: Mapping[str, Holds], facts: Iterable[str]) -> tuple[Lazy, dict[str, Given]]:
+        """Return rows with what is coded of their columns beside these, and how those that are facts are read."""
         d, vocabulary = self.dialect, self.ruleset.vocabulary
-        return {path: given(d, vocabulary[path], d.name(path), columns[path]) for path in facts}
+        columns_of = {path: (d, vocabulary[path], d.name(path), columns[path]) for path in facts}
+        bits = {path: coded(*column) for path, column in columns_of.items()}
+        named = {f"{_CODED}{path}": said for path, said in bits.items() if said is not None}
+        read = {path: given(*column, d.name(f"{_CODED}{path}")) for path, column in columns_of.items()}
+        return (rows.select(named, rows.columns) if named else rows), read
 
     def plans(self, plans: Lazy) -> tuple[Lazy, tuple[str, ...], list[str]]:
         """Return the plans, checked and read, with the facts there are of them and the names of our columns."""
         facts = plan_columns(plans.columns, self.ruleset)
         key, same = self.dialect.name(PLAN), self.dialect.name(_OURS + "same")
-        read = self.read(plans.columns, facts)
+        plans, read = self.read(plans, plans.columns, facts)
         own = [*plans.columns]
         plans = plans.select({_OURS + "same": f"count(*) OVER (PARTITION BY {key})"}, own)
         twice = self.dialect.error(str(PLAN_TWICE))
