@@ -288,14 +288,17 @@ def _vocabulary(
     column: pl.Series, fits: Callable[[str], bool], also: tuple[str, ...] = ()
 ) -> tuple[tuple[str, ...], pl.Series]:
     """Return the different texts of a column of text that fit, after those there are also, and their places in it."""
-    there = _first_texts(column)
-    for more in (True, False):
-        texts = (*also, *[text for text in there if text not in also and fits(text)])
-        places = places_in(texts, column, there)
-        if places.null_count() == column.null_count() or not more:
-            break
-        there = column.unique().drop_nulls().to_list()
-    return texts, places
+
+    def those_of(there: list[str]) -> tuple[str, ...]:
+        return (*also, *[text for text in there if text not in also and fits(text)])
+
+    first = _first_texts(column)
+    texts = those_of(first)
+    places = places_in(texts, column, first)
+    if places.null_count() == column.null_count():
+        return texts, places
+    texts = those_of(column.unique().drop_nulls().to_list())
+    return texts, places_in(texts, column)
 
 
 def _codes(kind: Kind, given: pl.Series) -> pl.Series:
