@@ -297,6 +297,14 @@ def test_every_kind_of_frame():
     assert compare(SMALL, what_if, frame.lazy()).changed.collect().equals(compare(SMALL, what_if, frame).changed)
 
 
+def test_columns_of_any_name_come_back_as_they_were():
+    odd = {"a.b": [1], "a․b": [2], "covrules.x": [3], "note": [4]}
+    frame = frame_of([FINE]).hstack(pl.DataFrame(odd))
+    changed = compare(SMALL, SMALL.vary({"plan.units_per_visit": 3}), frame, by=["a․b", "a.b"]).changed
+    assert changed.columns[: len(frame.columns)] == frame.columns
+    assert changed.select(*odd).row(0) == (1, 2, 3, 4)
+
+
 def test_no_visits():
     empty = FRAME.head(0)
     comparison = compare(BASE, WHAT_IF, empty, by="plan.payer")

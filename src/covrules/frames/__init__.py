@@ -14,7 +14,8 @@ from covrules.rulesets import Ruleset
 if TYPE_CHECKING:
     import narwhals as nw
 
-_DOT: Final = "\N{ONE DOT LEADER}"
+_DOT: Final = "\ue000"
+"""Stands for a dot in names: a character for private use, so that no column has it."""
 ERRORS: Final = ("raise", "collect")
 """What can be done about rows that cannot be used: refuse the frame, or set them aside."""
 
@@ -69,7 +70,7 @@ def dotless(name: str) -> str:
     """Return the name that a column has in a frame without dots: Narwhals takes them for paths within structs of Spark.
 
     >>> dotless("plan.payer")
-    'plan․payer'
+    'plan\\ue000payer'
     """
     return name.replace(".", _DOT)
 

@@ -187,9 +187,9 @@ class _Asked:
         """Return the rows with the verdict beside them."""
         added = added_columns(self.ruleset, self.reasons, self.collect)
         facts = fact_columns(rows.columns, self.ruleset, added, None if plans is None else plans.columns)
-        given = rows.columns
+        held = rows.columns
         rows, unpacked, own = rows.packed()
-        rows, read = self.read(rows, given, facts)
+        rows, read = self.read(rows, held, facts)
         ours: list[str] = []
         of_plans: tuple[str, ...] = ()
         if plans is not None:
