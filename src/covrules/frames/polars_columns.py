@@ -6,7 +6,7 @@ once of each text there is, never once a row.
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial, reduce
+from functools import cache, partial, reduce
 from operator import or_
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from covrules.frames.columns import Holds
 from covrules.kinds import ANY, MAX_COUNT, UNLIMITED, Count, Date, Enum, Kind, SetOf, Unfit
 
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
-Masks = np.ndarray[Any, np.dtype[np.uint64]]
+Masks = np.ndarray[Any, np.dtype[np.unsignedinteger[Any]]]
 Places = np.ndarray[Any, np.dtype[Any]]
 
 EMPTY_SET: Final = "|"
@@ -29,9 +29,17 @@ EMPTY_SET: Final = "|"
 
 _BITS: Final = 64
 _ALL: Final = (1 << _BITS) - 1
-_FEW: Final = 16
+_PIECE: Final = 12
+"""How many elements are looked up at once."""
+_FEW_BITS: Final = 32
+"""How many texts there may be for the sets of them to be told by halves of words."""
+_FEW: Final = 6
 """How many texts a column may be compared with, one after the other, before it is quicker to look each cell up."""
-_FIRST: Final = 1000
+_HASHES: Final = [1 << bits for bits in range(8, 21)]
+"""How many hashes texts may have by which they are looked up: as few as tell them from one another."""
+_VERY_FEW: Final = 4
+"""How many texts are compared with at once, rather than that those of the first cells are found."""
+_FIRST: Final = 500
 """How many cells are looked at to guess which texts there are."""
 
 
@@ -117,6 +125,14 @@ class Column:
     bad: pl.Series | None = None
     given: pl.Series | None = None
     cells: bool = False
+    found: "Vocabulary | None" = None
+
+    @property
+    def words(self) -> "Vocabulary":
+        """The words there are, and where; those of codes have been found when they were read."""
+        if isinstance(self.fact.kind, Enum):
+            return Vocabulary(self.fact.kind.values, self.values)
+        return self.found or Vocabulary.of(self.values)
 
     def take(self, index: pl.Series) -> "Column":
         """Return the values by the places of rows."""
@@ -135,7 +151,7 @@ def wrongs(column: "Column | Sets") -> Iterator[tuple[Problem, pl.Series]]:
         rows = places.filter(found == each.found)
         yield (
             problem_with(column.fact.path, column.fact.kind, each),
-            column.bad & pl.int_range(len(column.bad), eager=True).is_in(rows),
+            column.bad & pl.int_range(len(column.bad), eager=True).is_in(rows.to_list()),
         )
 
 
@@ -191,6 +207,8 @@ def _typed(fact: Fact, cells: pl.Series) -> pl.Series:
 def column_of(fact: Fact, given: pl.Series) -> Column:
     """Return the values of a fact, which is no set, read from a column that holds what it takes."""
     kind = fact.kind
+    if kind.family == "code":
+        return _codes(fact, given)
     values = _READERS[kind.family](kind, given)
     if values.null_count() == given.null_count():
         return Column(fact, values)
@@ -234,7 +252,7 @@ def _dates(kind: Kind, given: pl.Series) -> pl.Series:
     else:
         return _by_text(given, lambda text: _parsed_day(kind, text), pl.Date)
     assert isinstance(kind, Date)
-    days = values.to_physical()
+    days = values.cast(pl.Int32)
     end = _day_number(dt.date.max) - (kind.word is None)
     return values if (kept := _within(days, _day_number(dt.date.min), end)) is days else kept.cast(pl.Date)
 
@@ -259,20 +277,48 @@ def _places(kind: Kind, given: pl.Series) -> pl.Series:
 def places_in(texts: Sequence[str], column: pl.Series, there: Sequence[str] | None = None) -> pl.Series:
     """Return the place of each text of a column among some texts, null where it is none of them.
 
-    Comparing the whole column with a text is many times as quick as looking every cell up, so that is tried first with
-    the few texts there may be, or those of the first cells, which may be `there` already.
+    Comparing the whole column with a text is many times as quick as looking every cell up, so that is tried first where
+    there may be few texts, or few are in the first cells; these may be `there` already.
     """
     dtype = _type_of_places(len(texts))
     if column.dtype == pl.String:
-        few = there or (texts if len(texts) <= _FEW else _first_texts(column))
+        few = there or (texts if len(texts) <= _VERY_FEW else _first_texts(column))
         if len(few) <= _FEW:
-            places = pl.Series([None], dtype=dtype).new_from_index(0, len(column))
+            places = _place(None, dtype).new_from_index(0, len(column))
             for text in few:
                 if text in texts:
-                    places = pl.Series([texts.index(text)], dtype=dtype).zip_with(column == text, places)
+                    places = _place(texts.index(text), dtype).zip_with(column == text, places)
             if places.null_count() == column.null_count():
                 return places
+        places_of_hashes = _places_of_hashes(texts)
+        if places_of_hashes is not None:
+            return _looked_up(texts, places_of_hashes, column)
     return column.cast(pl.Enum(texts), strict=False).to_physical().cast(dtype)
+
+
+def _places_of_hashes(texts: Sequence[str]) -> Places | None:
+    """Return the place of each text by the last bits of its hash, if so few bits tell the texts from one another."""
+    hashes = pl.Series(texts, dtype=pl.String).hash().to_list() if 0 < len(texts) < 1 << 8 else []
+    for size in _HASHES:
+        places = {each % size: place for place, each in enumerate(hashes)}
+        if 0 < len(places) == len(texts):
+            table = np.zeros(size, np.uint8)
+            table[[*places]] = [*places.values()]
+            return table
+    return None
+
+
+def _looked_up(texts: Sequence[str], places_of_hashes: Places, column: pl.Series) -> pl.Series:
+    """Return the place of each text of a column by its hash, if it is indeed the text of that place."""
+    last_bits = column.hash() & (len(places_of_hashes) - 1)
+    places = pl.Series(places_of_hashes.take(last_bits.to_numpy()))
+    same = column == pl.Series(texts, dtype=pl.String).gather(places)
+    return places if same.all(ignore_nulls=False) else places.zip_with(same, _place(None, pl.UInt8()))
+
+
+@cache
+def _place(place: int | None, dtype: pl.DataType) -> pl.Series:
+    return pl.Series([place], dtype=dtype)
 
 
 def _type_of_places(texts: int) -> pl.DataType:
@@ -281,7 +327,7 @@ def _type_of_places(texts: int) -> pl.DataType:
 
 
 def _first_texts(column: pl.Series) -> list[str]:
-    return column.head(_FIRST).unique().drop_nulls().sort().to_list()
+    return sorted({*column.head(_FIRST).to_list()} - {None})
 
 
 def _vocabulary(
@@ -301,10 +347,14 @@ def _vocabulary(
     return texts, places_in(texts, column)
 
 
-def _codes(kind: Kind, given: pl.Series) -> pl.Series:
+def _codes(fact: Fact, given: pl.Series) -> Column:
     texts = given.cast(pl.String)
-    wrong = [text for text in texts.unique().to_list() if text is not None and not _fits(kind, text)]
-    return texts.set(texts.is_in(wrong), None) if wrong else texts
+    words = Vocabulary.of(texts)
+    wrong = [place for place, text in enumerate(words.texts) if not _fits(fact.kind, text)]
+    if not wrong:
+        return Column(fact, texts, found=words)
+    bad = words.places.is_in(wrong).fill_null(False)
+    return Column(fact, texts.set(bad, None), bad, given)
 
 
 def _fits(kind: Kind, value: Any) -> bool:
@@ -320,8 +370,9 @@ def _texts(kind: Kind, given: pl.Series) -> pl.Series:
 
 
 _READERS: Final[dict[str, Callable[[Kind, pl.Series], pl.Series]]] = {
-    "bool": _flags, "number": _numbers, "date": _dates, "enum": _places, "code": _codes, "text": _texts,
+    "bool": _flags, "number": _numbers, "date": _dates, "enum": _places, "text": _texts,
 }  # fmt: skip
+"""How the values of a family are read; codes are read with their words."""
 
 
 def _by_text(texts: pl.Series, read: Callable[[str], Any], dtype: Any) -> pl.Series:
@@ -362,7 +413,7 @@ class Sets:
     texts: tuple[str, ...]
     places: Places
     sizes: Places
-    there: pl.Series
+    there: pl.Series | None
     index: pl.Series | None = None
     bad: pl.Series | None = None
     given: pl.Series | None = None
@@ -381,7 +432,7 @@ class Sets:
         """Return where the set is empty."""
         if len(self.texts) <= _BITS:
             return self._word(0) == 0
-        return self._in_rows(pl.Series(self.sizes == 0).set(~self.there, None))
+        return self._in_rows(self._where_there(self.sizes == 0))
 
     def has(self, element: str) -> pl.Series:
         """Return where the set has an element, or is `any`."""
@@ -399,7 +450,8 @@ class Sets:
         for number in range(0, max(1, len(self.texts)), _BITS):
             of_word = [each >> number & _ALL for each in wanted]
             if met is None or any(of_word):
-                found = (self._word(number // _BITS) & pl.Series(of_word, dtype=pl.UInt64).gather(words.places)) != 0
+                word = self._word(number // _BITS)
+                found = (word & pl.Series(of_word, dtype=word.dtype).gather(words.places)) != 0
                 met = found if met is None else met | found
         assert met is not None
         return met
@@ -408,8 +460,9 @@ class Sets:
         """Return where each body site lies in one that the other set has; null where one of them is unknown."""
         bits = {site: 1 << place for site, place in self._bits.items()}
         around = [_union(bit for site, bit in bits.items() if body_sites.lies_in(site, wide)) for wide in other.texts]
-        theirs = other._in_rows(other._united(np.array(around, np.uint64)))
-        return (self._word(0) | theirs) == theirs
+        sites = self._word(0)
+        theirs = other._unions(around, sites.dtype)
+        return (sites | theirs) == theirs
 
     @property
     def _bits(self) -> dict[str, int]:
@@ -427,13 +480,28 @@ class Sets:
             table = np.zeros(len(self.texts), np.uint64)
             of_word = table[number * _BITS : (number + 1) * _BITS]
             of_word[:] = np.uint64(1) << np.arange(len(of_word), dtype=np.uint64)
-            self._words[number] = self._in_rows(self._united(table))
+            masks = together(len(table), self.places, self.sizes) if len(table) <= _FEW_BITS else None
+            if masks is None:
+                masks = united(table.take(self.places) if len(table) else np.zeros(0, np.uint64), self.sizes)
+            self._words[number] = self._in_rows(self._where_there(masks))
         return self._words[number]
 
-    def _united(self, table: Masks) -> pl.Series:
-        """Return for each set the union of what a table says of its elements."""
-        bits = united(table[self.places] if len(table) else np.zeros(0, np.uint64), self.sizes)
-        return pl.Series(bits).set(~self.there, None) if not self.there.all() else pl.Series(bits)
+    def _unions(self, of_texts: Sequence[int], dtype: pl.DataType) -> pl.Series:
+        """Return for each set the union of the bits that each of its elements, of no more than one word, has."""
+        word = self._word(0)
+        unions = pl.Series([0], dtype=dtype).new_from_index(0, len(word))
+        for start in range(0, len(of_texts), _PIECE):
+            # What every set of so few elements comes to, so that a set is looked up at once.
+            table = np.zeros(1, np.uint64)
+            for bits in of_texts[start : start + _PIECE]:
+                table = np.concatenate([table, table | np.uint64(bits)])
+            piece = word if len(of_texts) <= _PIECE else word // (1 << start) & (len(table) - 1)
+            unions |= pl.Series(table, dtype=dtype).gather(piece)
+        return unions
+
+    def _where_there(self, of_sets: Places) -> pl.Series:
+        values = pl.Series(of_sets)
+        return values if self.there is None else values.set(~self.there, None)
 
     def _in_rows(self, values: pl.Series) -> pl.Series:
         return values if self.index is None else values.gather(self.index)
@@ -445,7 +513,7 @@ def _union(bits: Iterable[int]) -> int:
 
 def united(of_elements: Masks, sizes: Places) -> Masks:
     """Return for each set the union of what is so of its elements, which come one after the other."""
-    starts = np.cumsum(sizes) - sizes
+    starts = np.cumsum(sizes, dtype=np.int64) - sizes
     filled = sizes > 0
     if len(sizes) and filled.all():
         return np.bitwise_or.reduceat(of_elements, starts)
@@ -455,13 +523,29 @@ def united(of_elements: Masks, sizes: Places) -> Masks:
     return all_
 
 
+def together(texts: int, places: Places, sizes: Places) -> Masks | None:
+    """Return for each set the bits of its elements, of so few texts; None where a set has an element twice.
+
+    The bits of a set are those that turn between its beginning and its end, if none turns back: that is several times
+    as fast as uniting them.
+    """
+    turned = np.zeros(len(places) + 1, np.uint32)
+    bits = np.uint32(1) << np.arange(max(1, texts), dtype=np.uint32)
+    bits.take(places, out=turned[1:], mode="clip")
+    np.bitwise_xor.accumulate(turned, out=turned)
+    masks = turned.take(np.cumsum(sizes, dtype=np.int64))
+    masks[1:] ^= masks[:-1]
+    return masks if (np.bitwise_count(masks) == sizes).all() else None
+
+
 def sets_of(fact: Fact, given: pl.Series) -> Sets:
     """Return the sets of a fact, read from a column of lists of text."""
     kind = fact.kind
     assert isinstance(kind, SetOf)
     lists = given if isinstance(given.dtype, pl.List) else given.cast(pl.List(pl.String))
-    there = lists.is_not_null()
-    sizes = lists.list.len().fill_null(0).cast(pl.Int64).to_numpy()
+    there = lists.is_not_null() if lists.null_count() else None
+    counts = lists.list.len()
+    sizes = (counts if there is None else counts.fill_null(0)).to_numpy()
     texts, places = _elements(kind, lists.explode(empty_as_null=False, keep_nulls=False))
     odd = places == len(texts)
     if odd.any():
@@ -481,4 +565,4 @@ def _elements(kind: SetOf, elements: pl.Series) -> tuple[tuple[str, ...], Places
     """Return the texts of elements, and of each the place of its own; the number after those is for what is no fit."""
     also = ("any",) if kind.any else ()
     texts, places = _vocabulary(elements.cast(pl.String), partial(_fits, kind.of), also)
-    return texts, places.fill_null(len(texts)).to_numpy()
+    return texts, (places.fill_null(len(texts)) if places.null_count() else places).to_numpy()

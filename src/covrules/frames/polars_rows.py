@@ -211,16 +211,13 @@ class Rows:
         minutes, unit, rounding = self.sources(fact).values()
         kind = self.ruleset.vocabulary["plan.unit_rounding"].kind
         assert isinstance(kind, Enum)
-        table = pl.DataFrame([minutes.alias("done"), unit.alias("length"), rounding.alias("rounding")])
-        done, length, how, whole = pl.col("done"), pl.col("length"), pl.col("rounding"), pl.col("whole")
-        # Numbers of fewer than 32 bits are divided without loss, and several times as fast, as decimal ones.
-        table = table.with_columns(whole=(done / length).floor().cast(pl.Int64))
-        more = (2 * (done - whole * length) > length).cast(pl.Int64)
-        counted = (
-            pl.when(how == place_of("whole", kind)).then(whole).when(how.is_not_null() | (more == 0)).then(whole + more)
-        )
-        never_ending = done == int(UNLIMITED)
-        return table.select(pl.when(done == 0).then(0).when(never_ending).then(done).otherwise(counted)).to_series()
+        # Numbers of no more than 32 bits are divided without loss, and several times as fast, as decimal ones.
+        units = minutes / unit
+        whole, nearest = units.floor(), (units - 0.5).ceil()
+        sure = rounding.is_not_null() | (whole == nearest)
+        counted = whole.zip_with(rounding == place_of("whole", kind), nearest).set(~sure, None).cast(pl.Int64)
+        itself = (minutes == 0) | (minutes == int(UNLIMITED))
+        return minutes.cast(pl.Int64).zip_with(itself, counted)
 
     def days_between(self, fact: Fact) -> pl.Series:
         """Return the days from the second date to the first."""
@@ -246,10 +243,10 @@ class Rows:
         valid = vocabulary.look_up(lambda code: diagnosis_valid(code, None), pl.Boolean)
         for split in icd10cm.DATED:
             there = [code for code in (split.old, *split.new) if code in vocabulary.texts]
+            since = days >= split.effective if there else valid
             for code in there:
                 of_code = (vocabulary.places == vocabulary.texts.index(code)).fill_null(False)
-                on_day = days < split.effective if code == split.old else days >= split.effective
-                valid = on_day.zip_with(of_code, valid)
+                valid = (~since if code == split.old else since).zip_with(of_code, valid)
         return valid
 
     def within_prescribed_sites(self, fact: Fact) -> pl.Series:
@@ -294,10 +291,9 @@ class Rows:
     def vocabulary(self, path: str) -> Vocabulary:
         """Return the words of a fact and where they are."""
         if path not in self.words:
-            values = self.facts[path].values if path in self.facts else self.nulls(pl.String)  # type: ignore[union-attr]
-            kind = self.ruleset.vocabulary[path].kind
-            is_enum = isinstance(kind, Enum)
-            self.words[path] = Vocabulary(kind.values, values) if is_enum else Vocabulary.of(values)  # type: ignore[attr-defined]
+            fact = self.ruleset.vocabulary[path]
+            column = self.facts.get(path) or Column(fact, self.nulls(type_of(fact.kind)))
+            self.words[path] = column.words  # type: ignore[union-attr]
         return self.words[path]
 
     def nulls(self, dtype: Any) -> pl.Series:
