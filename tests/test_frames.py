@@ -434,6 +434,15 @@ def test_a_frame_without_rows_or_without_facts_is_decided_too():
     assert BASE.evaluate_frame(pd.DataFrame({"patient": [1]}))["coverage"].tolist() == ["undetermined"]
 
 
+@pytest.mark.parametrize("collect", [False, True])
+def test_verdicts_in_pandas_can_be_written_over(collect):
+    errors = "collect" if collect else "raise"
+    decided = BASE.evaluate_frame(pd.DataFrame({"visit.minutes": [60, -1 if collect else 30]}), errors=errors)
+    decided.loc[0, ["coverage", "units_requested", "finding.billable-time"]] = ["partial", 3, "met"]
+    assert decided.loc[0, ["coverage", "units_requested", "finding.billable-time"]].tolist() == ["partial", 3, "met"]
+    assert decided["coverage"].isna().tolist() == [False, collect]
+
+
 def test_rulesets_are_compared_and_swept_on_spark_too(spark):
     what_if = SMALL.vary({"plan.units_per_visit": 3, "rules.purpose": None})
     visits = frame_of([FINE, FINE | {"visit.purpose": "wellness"}]).with_columns(pl.Series("plan.id", ["a", "b"]))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import narwhals as nw
+import numpy as np
 import polars as pl
 
 from covrules.errors import FactError, Problem
@@ -132,10 +133,13 @@ def _beside(frame: Any, results: pl.DataFrame) -> Any:
     def column(values: pl.Series) -> Any:
         words = _words(values.dtype)
         if words:
-            codes = values.to_physical().cast(pl.Int8).fill_null(-1).to_numpy()
+            places = values.to_physical()
+            # There are few words, so a place is the same number with a sign as without; no word is -1.
+            codes = (places.fill_null(255) if places.null_count() else places).to_numpy(writable=True).view(np.int8)
             return pd.Categorical.from_codes(codes, dtype=types[str(words)], validate=False)
         if values.dtype == pl.Int64:
-            return pd.arrays.IntegerArray(values.fill_null(0).to_numpy().copy(), values.is_null().to_numpy().copy())
+            numbers, unknown = values.fill_null(0), values.is_null()
+            return pd.arrays.IntegerArray(numbers.to_numpy(writable=True), unknown.to_numpy(writable=True))
         return values.to_pandas().to_numpy()
 
     added = pd.DataFrame({name: column(results[name]) for name in results.columns}, index=frame.index, copy=False)
