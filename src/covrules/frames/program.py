@@ -5,7 +5,8 @@ Kleene's three-valued logic. So a condition becomes one expression, true, false 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -143,10 +144,8 @@ class _Programmer(Generic[E]):
         self.ruleset = ruleset
         self.stage = stage
         self.say = say
-        self.tests: dict[Forms, str] = {}
-        self.conditions: dict[Condition, str] = {}
-        self.layer_of_tests: Layer[E] = {}
-        self.layer_of_conditions: Layer[E] = {}
+        self.names: dict[Forms | Condition, str] = {}
+        self.truths: Layer[E] = {}
 
     def layers(self) -> list[Layer[E]]:
         standings: Layer[E] = {}
@@ -156,10 +155,8 @@ class _Programmer(Generic[E]):
             standings |= self.standing(place, rule)
             allowances |= self.allowance(place, rule)
             findings[FINDING + rule.id] = self.finding(place, rule)
-        met, decided, verdict = self.verdict()
-        # Findings are many words, which some engines copy from layer to layer, so they come with the last.
-        layers = standings, allowances | met, decided, findings | verdict
-        return [self.layer_of_tests, self.layer_of_conditions, *layers]
+        # Some engines copy all columns from layer to layer, so there are few of them, and words come with the last.
+        return [self.truths, standings, allowances | self.decision(), findings | self.verdict()]
 
     # --- conditions -----------------------------------------------------------------------------------------
 
@@ -167,15 +164,11 @@ class _Programmer(Generic[E]):
         """Return whether a condition holds, as a column of its own if it is more than one test."""
         if isinstance(condition, Test):
             return self.test(lower(condition))
-        if condition not in self.conditions:
-            name = f"c{len(self.conditions)}"
-            self.conditions[condition] = name
-            self.layer_of_conditions[name] = self.combined(condition)
-        return self.say.column(self.conditions[condition])
+        return self.named("c", condition, lambda: self.combined(condition))
 
     def combined(self, condition: Condition) -> E:
         if isinstance(condition, Test):
-            return self.test(lower(condition))
+            return self.truth(lower(condition))
         if isinstance(condition, Not):
             return self.say.negated(self.combined(condition.part))
         parts = [self.combined(part) for part in condition.parts]
@@ -183,11 +176,14 @@ class _Programmer(Generic[E]):
 
     def test(self, forms: Forms) -> E:
         """Return what has these forms, as a column of its own."""
-        if forms not in self.tests:
-            name = f"t{len(self.tests)}"
-            self.tests[forms] = name
-            self.layer_of_tests[name] = self.truth(forms)
-        return self.say.column(self.tests[forms])
+        return self.named("t", forms, lambda: self.truth(forms))
+
+    def named(self, letter: str, what: Forms | Condition, said: Callable[[], E]) -> E:
+        """Return a column of the first layer, which has no two of the same."""
+        if what not in self.names:
+            self.names[what] = f"{letter}{len(self.names)}"
+            self.truths[self.names[what]] = said()
+        return self.say.column(self.names[what])
 
     def truth(self, forms: Forms) -> E:
         """Return the one expression that is true where one form holds, false where the other does, else unknown.
@@ -273,46 +269,64 @@ class _Programmer(Generic[E]):
 
     def allowance(self, place: int, rule: Rule) -> Layer[E]:
         """Return what a cap allows where it is capped, else without end, of those that have a say for the insurer."""
-        if rule.caps is None or rule.layer == "clinic" or rule.starts_after(self.stage):
+        if rule.caps is None or not self.has_a_say(rule):
             return {}
-        over = self.say.negated(self.say.column(f"s{place}"))
+        self.truths[f"l{place}"] = self.left(rule.caps.limit, rule.caps.less)
         no_end = self.say.value(int(UNLIMITED))
-        return {f"a{place}": self.say.choose([(over, self.left(rule.caps.limit, rule.caps.less))], no_end)}
+        return {f"a{place}": self.say.choose([(self.over(place), self.say.column(f"l{place}"))], no_end)}
+
+    def over(self, place: int) -> E:
+        """Return whether something is wrong with a rule: of a cap, whether more is asked for than it allows."""
+        return self.say.negated(self.say.column(f"s{place}"))
 
     # --- the verdict ----------------------------------------------------------------------------------------
 
-    def verdict(self) -> list[Layer[E]]:
+    def has_a_say(self, rule: Rule) -> bool:
+        """Return whether a rule has a say in what the insurer owes."""
+        return rule.decides and rule.layer != "clinic" and not rule.starts_after(self.stage)
+
+    @cached_property
+    def required(self) -> list[int]:
+        """The places of the rules that must be met for anything to be covered."""
+        rules = enumerate(self.ruleset.rules)
+        return [place for place, rule in rules if rule.caps is None and self.has_a_say(rule)]
+
+    @cached_property
+    def caps(self) -> list[int]:
+        """The places of the caps on what is covered."""
+        rules = enumerate(self.ruleset.rules)
+        return [place for place, rule in rules if rule.caps is not None and self.has_a_say(rule)]
+
+    def decision(self) -> Layer[E]:
+        """Return whether nothing is covered, and whether that or how much is not known where it is not refused."""
+        say = self.say
+        required = [say.column(f"s{place}") for place in self.required]
+        wrong = [say.negated(say.both(required))] if required else []
+        for place in self.caps:
+            wrong.append(say.both([self.over(place), say.compare(say.column(f"l{place}"), "==", say.value(0))]))
+        known = [say.known(say.column(f"s{place}")) for place in (*self.required, *self.caps)]
+        return {
+            "refused": say.either(wrong) if wrong else say.value(False),
+            "unsure": say.negated(say.both(known)) if known else say.value(False),
+        }
+
+    def verdict(self) -> Layer[E]:
         """Return the columns of coverage and units, of what the rules with a say for the insurer come to."""
         say = self.say
-        deciding = [
-            (place, rule)
-            for place, rule in enumerate(self.ruleset.rules)
-            if rule.decides and rule.layer != "clinic" and not rule.starts_after(self.stage)
-        ]
-        required = [say.column(f"s{place}") for place, rule in deciding if rule.caps is None]
-        caps = [place for place, rule in deciding if rule.caps is not None]
-        within = [say.column(f"s{place}") for place in caps]
-        allows = [say.column(f"a{place}") for place in caps]
-        met = say.column("met")
-        nothing = [say.compare(allowed, "==", say.value(0)) for allowed in allows]
-        unsure = [say.negated(say.known(each)) for each in (met, *within)]
         words = {
             "not-covered": (say.column("refused"), say.value(0)),
             "undetermined": (say.column("unsure"), say.nothing()),
         }
-        if caps:
-            words["partial"] = (say.either([say.negated(each) for each in within]), say.least(allows))
+        if self.caps:
+            over = say.either([self.over(place) for place in self.caps])
+            words["partial"] = (over, say.least([say.column(f"a{place}") for place in self.caps]))
         requested = say.fact(REQUESTED)
         cases = [(holds, say.coverage(word)) for word, (holds, _) in words.items()]
-        return [
-            {"met": say.both(required) if required else say.value(True)},
-            {"refused": say.either([say.negated(met), *nothing]), "unsure": say.either(unsure)},
-            {
-                COVERAGE: say.choose(cases, say.coverage("covered")),
-                REQUESTS: requested,
-                COVERS: say.choose([*words.values()], requested),
-            },
-        ]
+        return {
+            COVERAGE: say.choose(cases, say.coverage("covered")),
+            REQUESTS: requested,
+            COVERS: say.choose([*words.values()], requested),
+        }
 
 
 def _conditions_of(ruleset: Ruleset, rule: Rule, stage: Stage) -> Iterator[Condition]:

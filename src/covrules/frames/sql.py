@@ -302,13 +302,11 @@ class Sql(Algebra[str]):
         dialect: Dialect,
         ruleset: Ruleset,
         facts: Mapping[str, str],
-        tests: Mapping[SetTest, str],
         prefix: str,
     ) -> None:
         self.dialect = dialect
         self.vocabulary = ruleset.vocabulary
         self.facts = facts
-        self.tests = tests
         self.prefix = prefix
 
     def fact(self, path: str) -> str:
@@ -346,7 +344,7 @@ class Sql(Algebra[str]):
         return f"CASE {self.fact(path)} {cases} END"
 
     def test_of_set(self, test: SetTest) -> str:
-        return self.column(self.tests[test])
+        return test_of_set(self, test)
 
     def rest(self, limit: str, used: Sequence[str]) -> str:
         if not used:

@@ -11,8 +11,8 @@ import narwhals as nw
 
 from covrules.errors import Problem
 from covrules.frames.columns import PLAN, PLAN_TWICE, Holds, fact_columns, plan_columns
-from covrules.frames.program import COVERAGE, PROBLEMS, REASONS, added_columns, facts_read, layers_of, set_tests
-from covrules.frames.sql import Dialect, DuckDb, Spark, Sql, derived, test_of_set
+from covrules.frames.program import COVERAGE, PROBLEMS, REASONS, added_columns, facts_read, layers_of
+from covrules.frames.sql import Dialect, DuckDb, Spark, Sql, derived
 from covrules.frames.sql_facts import Given, Wrong, coded, contradictions, day_of, fixed, given, out_of_force
 from covrules.kinds import describe
 from covrules.rule import Stage
@@ -306,10 +306,9 @@ class _Asked:
     # --- the rules ------------------------------------------------------------------------------------------
 
     def steps(self, known: dict[str, str]) -> Iterator[Named]:
-        """Yield the columns to add, one after the other: derived facts, tests of sets, the layers of the rules."""
+        """Yield the columns to add, one after the other: derived facts, then the layers of the rules."""
         facts = with_sources(facts_read(self.ruleset, self.stage), self.ruleset.vocabulary)
-        tests = {test: f"set {number}" for number, test in enumerate(set_tests(self.ruleset, self.stage))}
-        say = Sql(self.dialect, self.ruleset, known, tests, _OURS)
+        say = Sql(self.dialect, self.ruleset, known, _OURS)
         grown = {}
         for fact in facts:
             if fact.derived_from:
@@ -319,7 +318,6 @@ class _Asked:
         named = {f"{path} derived": expression for path, expression in grown.items()}
         yield named
         known |= {path: self.dialect.name(f"{_OURS}{path} derived") for path in grown}
-        yield {name: test_of_set(say, test) for test, name in tests.items()}
         yield from layers_of(self.ruleset, self.stage, say)
 
     def results(self, added: Iterable[str]) -> dict[str, str]:
