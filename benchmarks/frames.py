@@ -49,6 +49,8 @@ SAMPLE: Final = 20_000
 """How many rows all that decide must agree on."""
 UNKNOWN: Final = 0.05
 """The share of facts that is unknown in the sample."""
+PARTS: Final = 8
+"""How many files of the same length Spark reads."""
 KEY: Final = "visit"
 """The column with the number of each visit, by which results are put in order."""
 PACKAGES: Final = {"pandas": "pandas", "duckdb": "duckdb", "spark": "pyspark"}
@@ -309,8 +311,11 @@ def in_spark(ruleset: Ruleset, session: Any, frames: list[pl.DataFrame]) -> Iter
     with TemporaryDirectory() as folder:
         given = []
         for number, frame in enumerate(frames):
-            path = Path(folder) / f"{number}.parquet"
-            frame.write_parquet(path)
+            path = Path(folder) / str(number)
+            path.mkdir()
+            # In one file the pieces that cores take are of different lengths, so that some have nothing left to do.
+            for part, rows in enumerate(frame.iter_slices(-(-len(frame) // PARTS))):
+                rows.write_parquet(path / f"{part}.parquet")
             given.append(session.read.parquet(str(path)))
         columns = [f"`{name}`" for name in verdict_columns(ruleset)]
 
