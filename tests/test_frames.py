@@ -17,7 +17,7 @@ import covrules
 import generators
 from covrules import Case, FactError, case_from_dict, case_from_row, kinds, populations
 from covrules.facts import FACTS
-from covrules.frames import polars_columns
+from covrules.frames import polars_columns, polars_engine
 from covrules.library import shipped
 from covrules.rule import STAGES
 from dataframes import KINDS, Spark, arrow_backed, differences, relation, rows_of, said_of
@@ -311,6 +311,17 @@ def test_spark_refuses_when_it_is_asked_and_sets_aside(spark):
     aside = sorted({row for _, rows in TOLD for row in rows})
     assert result.filter(pl.col("problems").is_not_null())["patient"].to_list() == aside
     assert result.filter(pl.col("coverage").is_null())["patient"].to_list() == aside
+
+
+@pytest.mark.parametrize(
+    ("rows", "threads", "pieces"),
+    [(0, 2, 1), (1, 2, 1), (200_000, 2, 1), (300_000, 2, 2), (300_000, 1, 2), (1_000_000, 2, 4), (1_000_000, 8, 7)],
+)
+def test_threads_have_pieces_of_the_same_length(rows, threads, pieces):
+    length = polars_engine._length_of_pieces(rows, threads)
+    assert len(range(0, rows, length) or [0]) == pieces
+    assert length <= polars_engine._AT_ONCE
+    assert pieces * length - rows < max(2, pieces)
 
 
 def test_the_rows_of_a_long_frame_are_told_by_their_places_in_it():

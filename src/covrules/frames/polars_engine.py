@@ -40,7 +40,9 @@ _STATUSES: Final = pl.Enum(STATUSES)
 _COVERAGES: Final = pl.Enum(get_args(Coverage))
 _BITS: Final = 60
 _AT_ONCE: Final = 1 << 18
-"""How many rows are worked on at once: few enough that what is worked out in between stays small."""
+"""How many rows are worked on at once at most: few enough that what is worked out in between stays small."""
+_WORTH_A_THREAD: Final = 1 << 17
+"""How many rows are too few for a thread of their own."""
 
 
 class _Expressions(Algebra[pl.Expr]):
@@ -162,10 +164,11 @@ class Work:
     def results_and_faults(self, frame: pl.DataFrame, rows: pl.Series | None) -> tuple[pl.DataFrame, list[Fault]]:
         """Return the columns to add to a frame, and all that cannot be used of its rows."""
         numbers = pl.int_range(len(frame), eager=True) if rows is None else rows
-        starts = [*range(0, len(frame), _AT_ONCE)] or [0]
+        length = _length_of_pieces(len(frame), pl.thread_pool_size())
+        starts = [*range(0, len(frame), length)] or [0]
 
         def decide(start: int) -> tuple[pl.DataFrame, list[Fault]]:
-            return self.decided(frame.slice(start, _AT_ONCE), numbers.slice(start, _AT_ONCE))
+            return self.decided(frame.slice(start, length), numbers.slice(start, length))
 
         if len(starts) == 1:
             decided = [decide(0)]
@@ -186,7 +189,8 @@ class Work:
         ])  # fmt: skip
         for layer in self.layers:
             table = table.with_columns(**layer)
-        added: list[Any] = [pl.col(name) for name in self.added if name in table.columns]
+        there = {*table.columns}
+        added: list[Any] = [pl.col(name) for name in self.added if name in there]
         added += [self.why(table)] if self.reasons else []
         result = table.select(added)
         wrong = rows.wrong
@@ -203,10 +207,9 @@ class Work:
 
     def why(self, table: pl.DataFrame) -> pl.Series:
         """Return in each row the ids of the rules that are unmet or capped, worked out once for each such list."""
+        there = {*table.columns}
         deciding = [
-            (place, rule)
-            for place, rule in enumerate(self.ruleset.rules)
-            if f"s{place}" in table.columns and rule.decides
+            (place, rule) for place, rule in enumerate(self.ruleset.rules) if f"s{place}" in there and rule.decides
         ]
         failing = [(~pl.col(f"s{place}")).fill_null(False).cast(pl.UInt64) for place, _ in deciding]
         words = [failing[start : start + _BITS] for start in range(0, len(failing), _BITS)]
@@ -254,6 +257,13 @@ class Work:
             if (fact.path in known or fact.derived_from) and not isinstance(fact.kind, SetOf)
         ]
         return layers_of(self.ruleset, self.stage, _Expressions(self.ruleset, there, self.tests))
+
+
+def _length_of_pieces(rows: int, threads: int) -> int:
+    """Return how many rows are worked on at once, so that all threads have as much to do where there are many rows."""
+    rounds = -(-rows // (_AT_ONCE * threads))
+    pieces = rounds * threads if rounds > 1 else min(threads, rows // _WORTH_A_THREAD)
+    return -(-rows // max(1, pieces)) or 1
 
 
 def _set_aside(result: pl.DataFrame, wrong: Sequence[tuple[Problem, pl.Series]]) -> pl.DataFrame:
