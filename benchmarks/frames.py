@@ -35,7 +35,7 @@ import covrules
 from benchmarks import polars_by_hand
 from benchmarks.__main__ import RULESET, STAGE, Disagreement, Table, Turns, _held, _ratio, _turns
 from covrules import populations
-from covrules.frames.polars_engine import _AT_ONCE
+from covrules.frames.polars_engine import _WORTH_A_THREAD
 from covrules.frames.polars_rows import Rows
 from covrules.frames.program import added_columns
 from covrules.rulesets import Ruleset
@@ -472,18 +472,18 @@ def _megabytes(size: float) -> str:
 
 
 def time_parts(ruleset: Ruleset, data: Data, rounds: int, turns: Turns) -> Table:
-    """Return what share of the CPU seconds goes into which part of deciding as many rows as are decided at once.
+    """Return what share of the CPU seconds goes into which part of deciding as many rows as one thread decides.
 
     A compiled kernel would take the place of the last part alone.
     """
     lines = []
     for shape in SHAPES:
         visits, *plans = data.frames(shape)
-        frames = [visits.head(_AT_ONCE), *plans]
+        frames = [visits.head(_WORTH_A_THREAD), *plans]
         ruleset.evaluate_frame(*frames)
         shares = [_shares(ruleset, frames) for _ in turns(f"parts, {shape}", rounds)]
         lines.append((shape, *(f"{statistics.median(part):.0%}" for part in zip(*shares, strict=True))))
-    rows = f"{min(_AT_ONCE, len(data.wide)):,}"
+    rows = f"{min(_WORTH_A_THREAD, len(data.wide)):,}"
     return Table((f"of the CPU time for {rows} rows", "reading columns", "looking into sets", "the rest"), lines)
 
 
