@@ -477,14 +477,18 @@ class Sets:
     def _word(self, number: int) -> pl.Series:
         """Return one word of each set."""
         if number not in self._words:
-            table = np.zeros(len(self.texts), np.uint64)
-            of_word = table[number * _BITS : (number + 1) * _BITS]
-            of_word[:] = np.uint64(1) << np.arange(len(of_word), dtype=np.uint64)
-            masks = together(len(table), self.places, self.sizes) if len(table) <= _FEW_BITS else None
+            masks = together(len(self.texts), self.places, self.sizes) if len(self.texts) <= _FEW_BITS else None
             if masks is None:
-                masks = united(table.take(self.places) if len(table) else np.zeros(0, np.uint64), self.sizes)
+                masks = united(self._bits_of_elements(number), self.sizes)
             self._words[number] = self._in_rows(self._where_there(masks))
         return self._words[number]
+
+    def _bits_of_elements(self, number: int) -> Masks:
+        """Return the bit of each element in one word: none, if it is of another."""
+        table = np.zeros(max(1, len(self.texts)), np.uint64)
+        of_word = table[number * _BITS : (number + 1) * _BITS]
+        of_word[:] = np.uint64(1) << np.arange(len(of_word), dtype=np.uint64)
+        return table.take(self.places)
 
     def _unions(self, of_texts: Sequence[int], dtype: pl.DataType) -> pl.Series:
         """Return for each set the union of the bits that each of its elements, of no more than one word, has."""
