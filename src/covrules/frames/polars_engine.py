@@ -48,6 +48,8 @@ _WORTH_A_THREAD: Final = 1 << 17
 class _Expressions(Algebra[pl.Expr]):
     """What Polars says; facts that no column has are unknown, those in `fixed` the same in every row."""
 
+    finds_repeats = False
+
     def __init__(self, ruleset: Ruleset, there: Iterable[str], tests: Mapping[SetTest, str]) -> None:
         self.vocabulary = ruleset.vocabulary
         self.there = frozenset(there)

@@ -6,8 +6,8 @@ Kleene's three-valued logic. So a condition becomes one expression, true, false 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
-from typing import Any, Generic, TypeVar
+from functools import cached_property, partial
+from typing import Any, ClassVar, Generic, TypeVar
 
 import attrs
 
@@ -39,6 +39,9 @@ def added_columns(ruleset: Ruleset, reasons: bool, collect: bool) -> tuple[str, 
 
 class Algebra(ABC, Generic[E]):
     """What an engine of frames must be able to say; unknown in, unknown out, but for what `and` and `or` settle."""
+
+    finds_repeats: ClassVar[bool]
+    """Whether the engine works out once what is said several times in a layer, so that it needs no column for it."""
 
     @abstractmethod
     def fact(self, path: str) -> E:
@@ -146,17 +149,24 @@ class _Programmer(Generic[E]):
         self.say = say
         self.names: dict[Forms | Condition, str] = {}
         self.truths: Layer[E] = {}
+        self.standings: Layer[E] = {}
+        self.decisions: Layer[E] = {}
 
     def layers(self) -> list[Layer[E]]:
-        standings: Layer[E] = {}
-        allowances: Layer[E] = {}
-        findings: Layer[E] = {}
-        for place, rule in enumerate(self.ruleset.rules):
-            standings |= self.standing(place, rule)
-            allowances |= self.allowance(place, rule)
-            findings[FINDING + rule.id] = self.finding(place, rule)
+        findings = {FINDING + rule.id: self.finding(place, rule) for place, rule in enumerate(self.ruleset.rules)}
+        results = findings | self.verdict()
         # Some engines copy all columns from layer to layer, so there are few of them, and words come with the last.
-        return [self.truths, standings, allowances | self.decision(), findings | self.verdict()]
+        return [layer for layer in (self.truths, self.standings, self.decisions, results) if layer]
+
+    def added(self, layer: Layer[E], name: str, said: Callable[[], E]) -> E:
+        """Return a column of a layer, to which it is added if it is not there."""
+        if name not in layer:
+            layer[name] = said()
+        return self.say.column(name)
+
+    def repeated(self, layer: Layer[E], name: str, said: Callable[[], E]) -> E:
+        """Return what is said several times, as a column of a layer if an engine needs that."""
+        return said() if self.say.finds_repeats else self.added(layer, name, said)
 
     # --- conditions -----------------------------------------------------------------------------------------
 
@@ -180,10 +190,7 @@ class _Programmer(Generic[E]):
 
     def named(self, letter: str, what: Forms | Condition, said: Callable[[], E]) -> E:
         """Return a column of the first layer, which has no two of the same."""
-        if what not in self.names:
-            self.names[what] = f"{letter}{len(self.names)}"
-            self.truths[self.names[what]] = said()
-        return self.say.column(self.names[what])
+        return self.added(self.truths, self.names.setdefault(what, f"{letter}{len(self.names)}"), said)
 
     def truth(self, forms: Forms) -> E:
         """Return the one expression that is true where one form holds, false where the other does, else unknown.
@@ -225,17 +232,18 @@ class _Programmer(Generic[E]):
 
     # --- rules ----------------------------------------------------------------------------------------------
 
-    def standing(self, place: int, rule: Rule) -> Layer[E]:
+    def stands(self, place: int) -> E:
         """Return whether nothing is wrong with a rule: S of the definition of a finding, for those that have a say.
 
         Of a waiver and of advice it is whether they do not apply.
         """
-        if rule.starts_after(self.stage):
-            return {}
+        return self.repeated(self.standings, f"s{place}", lambda: self.standing(self.ruleset.rules[place]))
+
+    def standing(self, rule: Rule) -> E:
         say = self.say
         parts = [say.negated(self.holds(rule.applies))] if rule.applies is not None else []
         parts += [each for each in (self.demand(rule), self.excuse(rule)) if each is not None]
-        return {f"s{place}": say.either(parts) if parts else say.value(False)}
+        return say.either(parts) if parts else say.value(False)
 
     def demand(self, rule: Rule) -> E | None:
         if rule.caps is not None:
@@ -264,20 +272,18 @@ class _Programmer(Generic[E]):
             cases.append((demand, say.status("met")))
         if excuse is not None:
             cases.append((excuse, say.status("waived" if rule.decides else "not-applicable")))
-        cases.append((say.negated(say.column(f"s{place}")), say.status(rule.concludes)))
+        cases.append((self.wrong(place), say.status(rule.concludes)))
         return say.choose(cases, say.status("unknown"))
 
-    def allowance(self, place: int, rule: Rule) -> Layer[E]:
-        """Return what a cap allows where it is capped, else without end, of those that have a say for the insurer."""
-        if rule.caps is None or not self.has_a_say(rule):
-            return {}
-        self.truths[f"l{place}"] = self.left(rule.caps.limit, rule.caps.less)
-        no_end = self.say.value(int(UNLIMITED))
-        return {f"a{place}": self.say.choose([(self.over(place), self.say.column(f"l{place}"))], no_end)}
-
-    def over(self, place: int) -> E:
+    def wrong(self, place: int) -> E:
         """Return whether something is wrong with a rule: of a cap, whether more is asked for than it allows."""
-        return self.say.negated(self.say.column(f"s{place}"))
+        return self.say.negated(self.stands(place))
+
+    def limit(self, place: int) -> E:
+        """Return how many units a cap leaves, as a column of the first layer."""
+        caps = self.ruleset.rules[place].caps
+        assert caps is not None
+        return self.added(self.truths, f"l{place}", lambda: self.left(caps.limit, caps.less))
 
     # --- the verdict ----------------------------------------------------------------------------------------
 
@@ -297,29 +303,38 @@ class _Programmer(Generic[E]):
         rules = enumerate(self.ruleset.rules)
         return [place for place, rule in rules if rule.caps is not None and self.has_a_say(rule)]
 
-    def decision(self) -> Layer[E]:
-        """Return whether nothing is covered, and whether that or how much is not known where it is not refused."""
+    def allowance(self, place: int) -> E:
+        """Return what a cap allows where it is capped, else without end."""
+        no_end = self.say.value(int(UNLIMITED))
+        return self.say.choose([(self.wrong(place), self.limit(place))], no_end)
+
+    def refused(self) -> E:
+        """Return whether nothing is covered."""
         say = self.say
-        required = [say.column(f"s{place}") for place in self.required]
-        wrong = [say.negated(say.both(required))] if required else []
-        for place in self.caps:
-            wrong.append(say.both([self.over(place), say.compare(say.column(f"l{place}"), "==", say.value(0))]))
-        known = [say.known(say.column(f"s{place}")) for place in (*self.required, *self.caps)]
-        return {
-            "refused": say.either(wrong) if wrong else say.value(False),
-            "unsure": say.negated(say.both(known)) if known else say.value(False),
-        }
+        wrong = [say.negated(say.both([*map(self.stands, self.required)]))] if self.required else []
+        wrong += [say.both([self.wrong(cap), say.compare(self.limit(cap), "==", say.value(0))]) for cap in self.caps]
+        return say.either(wrong) if wrong else say.value(False)
+
+    def unsure(self) -> E:
+        """Return whether it is not known if something is covered, or how much, where it is not refused."""
+        say = self.say
+        known = [say.known(self.stands(place)) for place in (*self.required, *self.caps)]
+        return say.negated(say.both(known)) if known else say.value(False)
 
     def verdict(self) -> Layer[E]:
         """Return the columns of coverage and units, of what the rules with a say for the insurer come to."""
         say = self.say
+
+        def decision(name: str, said: Callable[[], E]) -> E:
+            return self.repeated(self.decisions, name, said)
+
         words = {
-            "not-covered": (say.column("refused"), say.value(0)),
-            "undetermined": (say.column("unsure"), say.nothing()),
+            "not-covered": (decision("refused", self.refused), say.value(0)),
+            "undetermined": (decision("unsure", self.unsure), say.nothing()),
         }
         if self.caps:
-            over = say.either([self.over(place) for place in self.caps])
-            words["partial"] = (over, say.least([say.column(f"a{place}") for place in self.caps]))
+            allowed = [decision(f"a{place}", partial(self.allowance, place)) for place in self.caps]
+            words["partial"] = (say.either([*map(self.wrong, self.caps)]), say.least(allowed))
         requested = say.fact(REQUESTED)
         cases = [(holds, say.coverage(word)) for word, (holds, _) in words.items()]
         return {

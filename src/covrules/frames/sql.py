@@ -297,6 +297,8 @@ class Spark(Dialect):
 class Sql(Algebra[str]):
     """What SQL says of facts, each of which has an expression by its path; what has none is unknown."""
 
+    finds_repeats = True
+
     def __init__(
         self,
         dialect: Dialect,

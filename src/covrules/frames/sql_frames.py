@@ -11,7 +11,7 @@ import narwhals as nw
 
 from covrules.errors import Problem
 from covrules.frames.columns import PLAN, PLAN_TWICE, Holds, fact_columns, plan_columns
-from covrules.frames.program import COVERAGE, PROBLEMS, REASONS, added_columns, facts_read, layers_of
+from covrules.frames.program import COVERAGE, FINDING, PROBLEMS, REASONS, added_columns, facts_read, layers_of
 from covrules.frames.sql import Dialect, DuckDb, Spark, Sql, derived
 from covrules.frames.sql_facts import Given, Wrong, coded, contradictions, day_of, fixed, given, out_of_force
 from covrules.kinds import describe
@@ -337,8 +337,9 @@ class _Asked:
         """Return the list of the ids of the rules that are unmet or capped."""
         name = self.dialect.name
         failing = [
-            f"CASE WHEN NOT {name(f'{_OURS}s{place}')} THEN {self.dialect.text(rule.id)} END"
-            for place, rule in enumerate(self.ruleset.rules)
+            f"CASE WHEN {name(_OURS + FINDING + rule.id)} = {self.dialect.text(rule.concludes)} "
+            f"THEN {self.dialect.text(rule.id)} END"
+            for rule in self.ruleset.rules
             if rule.decides and not rule.starts_after(self.stage)
         ]
         return self.dialect.known_of(failing)
