@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -303,6 +304,22 @@ def test_duckdb_refuses_when_it_is_asked():
         result.fetchall()
 
 
+UNITS = ("plan.unit_minutes", "visit.minutes")
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong"), [("plan.timely_filing_days", -1), ("plan.unit_minutes", -1), ("visit.minutes", 2**63 - 1)]
+)
+@pytest.mark.parametrize("kept", ["coverage", "finding.benefit-exists"])
+def test_spark_and_duckdb_check_facts_that_do_not_matter_for_what_is_kept(spark, path, wrong, kept):
+    rows = pl.DataFrame({path: [1, wrong], "plan.massage_benefit": ["covered", "covered"]})
+    rows = rows.with_columns(pl.lit(15).alias(each) for each in UNITS if each != path)
+    with pytest.raises(duckdb.Error, match=path):
+        BASE.evaluate_frame(relation(rows), reasons=True).project(f'"{kept}"').fetchall()
+    with pytest.raises(Exception, match=path):
+        BASE.evaluate_frame(spark.frame(rows), reasons=True).select(f"`{kept}`").collect()
+
+
 def test_spark_refuses_when_it_is_asked_and_sets_aside(spark):
     frame = spark.frame(WRONG)
     with pytest.raises(Exception, match='errors="collect" sets such rows aside'):
@@ -394,6 +411,17 @@ def test_spark_runs_no_python_on_rows_and_nothing_before_it_is_asked(spark):
     plan = result._jdf.queryExecution().executedPlan().toString()
     assert "Project" in plan
     assert not [word for word in ("Python", "Arrow", "Pandas", "MapIn", "UDF") if word in plan]
+
+
+def test_spark_makes_no_step_one_long_method_whatever_is_kept(spark):
+    frame = spark.frame(ROWS)
+    for errors in ("raise", "collect"):
+        result = BASE.evaluate_frame(frame, errors=errors)
+        findings = [f"`{name}`" for name in result.columns if name.startswith("finding.")]
+        for kept in (["coverage"], ["units_covered"], findings, ["coverage", "units_covered", *findings], ["*"]):
+            plan = result.select(*kept)._jdf.queryExecution().executedPlan().toString()
+            assert "Project" in plan
+            assert not re.findall(r"\*\(\d+\) Project", plan), (errors, kept)
 
 
 def sql_text(text):

@@ -11,7 +11,7 @@ import narwhals as nw
 
 from covrules.errors import Problem
 from covrules.frames.columns import PLAN, PLAN_TWICE, Holds, fact_columns, plan_columns
-from covrules.frames.program import COVERAGE, FINDING, PROBLEMS, REASONS, added_columns, facts_read, layers_of
+from covrules.frames.program import FINDING, PROBLEMS, REASONS, added_columns, facts_read, layers_of
 from covrules.frames.sql import Dialect, DuckDb, Spark, Sql, derived
 from covrules.frames.sql_facts import Given, Wrong, coded, contradictions, day_of, fixed, given, out_of_force
 from covrules.kinds import describe
@@ -58,10 +58,6 @@ class Lazy(ABC):
     def joined(self, other: "Lazy", on: str) -> "Lazy":
         """Return the rows, each with the columns of the row of another frame that has the same in one column."""
 
-    def packed(self) -> tuple["Lazy", dict[str, str], list[str]]:
-        """Return the rows with what carries their own columns along, how each is had from that, and its columns."""
-        return self, {name: self.dialect.name(name) for name in self.columns}, [*self.columns]
-
     @property
     @abstractmethod
     def native(self) -> Any:
@@ -95,6 +91,11 @@ class Relation(Lazy):
         return Relation(joined.project(f"covrules_rows.*, {theirs}"))
 
 
+# Spark writes steps that follow each other as one method. Java leaves it uncompiled where it is long, which takes five
+# times as long; a step with something that Spark has no code for, such as this null, is written as many short methods.
+_UNKNOWN: Final = "element_at(zip_with(CAST(NULL AS ARRAY<INT>), CAST(NULL AS ARRAY<INT>), (one, other) -> NULL), 1)"
+
+
 @attrs.frozen
 class SparkFrame(Lazy):
     """A frame of Spark."""
@@ -108,21 +109,11 @@ class SparkFrame(Lazy):
 
     def select(self, columns: Named, keep: Iterable[str]) -> "SparkFrame":
         name = self.dialect.name
-        said = [*map(name, keep), *[f"{expression} AS {name(column)}" for column, expression in columns.items()]]
-        return SparkFrame(self.native.selectExpr(*said))
+        said = [f"coalesce({expression}, {_UNKNOWN}) AS {name(column)}" for column, expression in columns.items()]
+        return SparkFrame(self.native.selectExpr(*map(name, keep), *said))
 
     def where(self, condition: str) -> "SparkFrame":
         return SparkFrame(self.native.where(condition))
-
-    def packed(self) -> tuple[Lazy, dict[str, str], list[str]]:
-        # Spark writes every row anew for each step, field by field; what is one field is carried along at once.
-        own = _OURS + "own"
-        name = self.dialect.name
-        return (
-            self.select({own: "struct(*)"}, self.columns),
-            {column: f"{name(own)}.{name(column)}" for column in self.columns},
-            [own],
-        )
 
     def joined(self, other: Lazy, on: str) -> "SparkFrame":
         key = f"{_OURS}key"
@@ -188,7 +179,7 @@ class _Asked:
         added = added_columns(self.ruleset, self.reasons, self.collect)
         facts = fact_columns(rows.columns, self.ruleset, added, None if plans is None else plans.columns)
         held = rows.columns
-        rows, unpacked, own = rows.packed()
+        own = [*held]
         rows, read = self.read(rows, held, facts)
         ours: list[str] = []
         of_plans: tuple[str, ...] = ()
@@ -206,7 +197,7 @@ class _Asked:
         known |= {path: self.dialect.name(_OURS + path) for path in columns if path != _CHECKED}
         for layer in self.steps(known):
             rows, ours = self.grown(rows, layer, own, ours)
-        return rows.select(unpacked | self.results(added), [])
+        return rows.select(self.results(added), own)
 
     @property
     def by_rows(self) -> bool:
@@ -269,27 +260,21 @@ class _Asked:
         return self.dialect.error(f"{problem}{_SEE_ALL}")
 
     def clean(self, column: Given) -> str:
-        """Return the value of a column where it can be used; elsewhere there is none, or the query ends."""
-        if not column.wrong or self.by_rows:
+        """Return the value of a column where it can be used, if rows that cannot are set aside and have none."""
+        if not column.wrong or not self.collect:
             return column.value
-        if not self.collect:
-            cases = " ".join(f"WHEN {where} THEN {self.ended(problem)}" for problem, where in column.wrong)
-            return f"CASE {cases} ELSE {column.value} END"
         wrong = " OR ".join(f"coalesce({where}, FALSE)" for _, where in column.wrong)
         return f"CASE WHEN NOT ({wrong}) THEN {column.value} END"
 
     def settled(self, known: Named, read: Mapping[str, Given]) -> tuple[dict[str, str], list[Wrong]]:
-        """Return the columns that facts become, and what is wrong that no such column finds.
-
-        A column finds what is wrong with what it is read from; a fact that no rule reads becomes none.
-        """
+        """Return the columns that facts become, if a rule reads them, and what is wrong where a row cannot be used."""
         d, ruleset = self.dialect, self.ruleset
         day = day_of(d, known, self.as_of)
         wanted = {fact.path for fact in with_sources(facts_read(ruleset, self.stage), ruleset.vocabulary)}
         wrong = [*out_of_force(d, ruleset, known, self.as_of)] if ruleset.dated else []
         columns: dict[str, str] = {}
         for path, fact in ruleset.vocabulary.items():
-            if path in read and (self.collect or self.by_rows or path not in wanted):
+            if path in read:
                 wrong += read[path].wrong
             if path in ruleset.fixed and path in known:
                 wrong += contradictions(d, ruleset, fact, known[path], day)
@@ -321,14 +306,14 @@ class _Asked:
         yield from layers_of(self.ruleset, self.stage, say)
 
     def results(self, added: Iterable[str]) -> dict[str, str]:
-        """Return the columns of the verdict; a row that cannot be used has none, and no coverage goes unchecked."""
+        """Return the columns of the verdict; a row that cannot be used has none, and none goes unchecked."""
         checked = self.dialect.name(_OURS + _CHECKED)
         results = {}
         for column in added:
             value = self.why() if column == REASONS else self.dialect.name(_OURS + column)
             if self.collect:
                 value = checked if column == PROBLEMS else f"CASE WHEN {checked} IS NULL THEN {value} END"
-            elif column == COVERAGE and not self.by_rows:
+            elif not self.by_rows:
                 value = f"CASE WHEN {checked} THEN {value} END"
             results[column] = value
         return results
