@@ -470,12 +470,13 @@ main(sys.argv[1:])
 """
 
 
-def test_control_c_ends_a_run(tmp_path):
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_control_c_and_termination_end_a_run(tmp_path, stop):
     given(tmp_path, ".csv")
     with python(tmp_path, SLOW, "batch", "given.csv", "--ruleset", BASE.id, "-o", "out.parquet") as process:
         assert process.stdout.readline() == "deciding\n"
         assert len(os.listdir(tmp_path)) == 2
-        process.send_signal(signal.SIGINT)
+        process.send_signal(stop)
         said = process.communicate(timeout=60)[1]
     assert (process.returncode, said) == (130, "interrupted: nothing is written to out.parquet\n")
     assert os.listdir(tmp_path) == ["given.csv"]

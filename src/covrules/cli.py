@@ -2,8 +2,11 @@
 
 import datetime as dt
 import json
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -344,7 +347,7 @@ def batch_command(
     def decide() -> Any:
         from covrules.batch import progress_bar, run
 
-        with progress_bar() as progress:
+        with _ended_by_termination(), progress_bar() as progress:
             return run(source, load(ruleset, on=day), out, plans, stage, day, progress)
 
     try:
@@ -354,6 +357,19 @@ def batch_command(
     except KeyboardInterrupt:
         click.echo(f"interrupted: nothing is written to {shown(str(out))}", err=True)
         sys.exit(130)
+
+
+@contextmanager
+def _ended_by_termination() -> Iterator[None]:
+    """Let what stops a process from outside end it as Control-C does, so that nothing half-written stays behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _usable(make: Callable[[], Any]) -> Any:
