@@ -28,6 +28,8 @@ class Dialect(ABC):
     integer_division: ClassVar[str]
     checks_rows: ClassVar[bool]
     """Whether rows are checked by a condition on them, and not where their values are read: whichever does no harm."""
+    codes_apart: ClassVar[bool]
+    """Whether lists become numbers in a step of their own, as the engine would work them out wherever they are said."""
 
     def name(self, name: str) -> str:
         """Return the name of a column, as it may stand in SQL."""
@@ -140,6 +142,7 @@ class DuckDb(Dialect):
     quote = '"'
     integer_division = "//"
     checks_rows = True
+    codes_apart = True
 
     def odd_text(self, hexadecimal: str) -> str:
         return f"decode(unhex('{hexadecimal}'))"
@@ -219,6 +222,7 @@ class Spark(Dialect):
     integer_division = "div"
     # From a condition on rows Spark works out what holds of every column after it, until its memory is full.
     checks_rows = False
+    codes_apart = False
 
     def odd_text(self, hexadecimal: str) -> str:
         return f"decode(unhex('{hexadecimal}'), 'UTF-8')"

@@ -32,7 +32,7 @@ class Given:
 
 
 def coded(d: Dialect, fact: Fact, column: str, holds: Holds) -> str | None:
-    """Return the bits of the words in a column of lists: they are asked for several times, so worked out before."""
+    """Return the bits of the words in a column of lists, if it is of a kind that has such."""
     words = words_of(fact.kind)
     return d.bits(d.as_texts(column), words) if words and holds != "nothing" else None
 
@@ -40,7 +40,7 @@ def coded(d: Dialect, fact: Fact, column: str, holds: Holds) -> str | None:
 def given(d: Dialect, fact: Fact, column: str, holds: Holds, bits: str) -> Given:
     """Return how a column that holds this is read as a fact; what cannot be used is no value.
 
-    `bits` is what `coded` returns, by the name it has since.
+    `bits` is what `coded` returns, or the name it has since.
     """
     if holds == "nothing":
         value = null_of(d, fact.kind)

@@ -212,13 +212,14 @@ class _Asked:
     # --- facts ----------------------------------------------------------------------------------------------
 
     def read(self, rows: Lazy, columns: Mapping[str, Holds], facts: Iterable[str]) -> tuple[Lazy, dict[str, Given]]:
-        """Return rows with what is coded of their columns beside these, and how those that are facts are read."""
+        """Return rows, with what is coded of their columns beside these if need be, and how the facts are read."""
         d, vocabulary = self.dialect, self.ruleset.vocabulary
         columns_of = {path: (d, vocabulary[path], d.name(path), columns[path]) for path in facts}
-        bits = {path: coded(*column) for path, column in columns_of.items()}
-        named = {f"{_CODED}{path}": said for path, said in bits.items() if said is not None}
-        read = {path: given(*column, d.name(f"{_CODED}{path}")) for path, column in columns_of.items()}
-        return (rows.select(named, rows.columns) if named else rows), read
+        codes = {path: said for path, column in columns_of.items() if (said := coded(*column)) is not None}
+        if codes and d.codes_apart:
+            rows = rows.select({_CODED + path: said for path, said in codes.items()}, rows.columns)
+            codes = {path: d.name(_CODED + path) for path in codes}
+        return rows, {path: given(*column, codes.get(path, "")) for path, column in columns_of.items()}
 
     def plans(self, plans: Lazy) -> tuple[Lazy, tuple[str, ...], list[str]]:
         """Return the plans, checked and read, with the facts there are of them and the names of our columns."""
