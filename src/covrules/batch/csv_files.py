@@ -102,6 +102,16 @@ def _names(path: Path, head: bytes) -> list[str]:
     return names
 
 
+def _arrows_own(rows: bytes) -> "pa.Buffer":
+    """Return a copy that Arrow's threads can let go by themselves.
+
+    Python's bytes they let go through Python, which aborts where it has been interrupted and is about to end.
+    """
+    buffer = pa.allocate_buffer(len(rows))
+    memoryview(buffer).cast("B")[:] = rows
+    return buffer
+
+
 @attrs.frozen(eq=False)
 class _Block:
     """A part of a file: from where a row begins, in some line, into another row, or to the end of the file."""
@@ -146,7 +156,7 @@ class _Block:
         try:
             # Of a single column, an empty line is a row in which it is unknown.
             return arrow_csv.read_csv(
-                pa.BufferReader(self.rows),
+                pa.BufferReader(_arrows_own(self.rows)),
                 arrow_csv.ReadOptions(column_names=schema.names, block_size=len(self.rows) + 1),
                 arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=not alone),
                 arrow_csv.ConvertOptions(column_types=schema, null_values=[""], strings_can_be_null=True),
