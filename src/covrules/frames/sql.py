@@ -27,7 +27,7 @@ class Dialect(ABC):
     quote: ClassVar[str]
     integer_division: ClassVar[str]
     checks_rows: ClassVar[bool]
-    """Whether rows are checked by a condition on them, and not where their values are read: whichever does no harm."""
+    """Whether rows are checked by a condition on them, and not by a column of theirs: whichever does no harm."""
     codes_apart: ClassVar[bool]
     """Whether lists become numbers in a step of their own, as the engine would work them out wherever they are said."""
 
