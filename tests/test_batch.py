@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 import pyarrow as pa
@@ -480,6 +481,15 @@ def test_control_c_and_termination_end_a_run(tmp_path, stop):
         said = process.communicate(timeout=60)[1]
     assert (process.returncode, said) == (130, "interrupted: nothing is written to out.parquet\n")
     assert os.listdir(tmp_path) == ["given.csv"]
+
+
+def test_a_run_in_a_thread_ends_as_any_and_signals_are_as_before(tmp_path):
+    source, before = given(tmp_path, ".csv"), signal.getsignal(signal.SIGTERM)
+    arguments = ["batch", str(source), "--ruleset", BASE.id, "-o", str(tmp_path / "out.csv")]
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(CliRunner().invoke, main, arguments).result().exit_code == 0
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 # --- as a user sees it ------------------------------------------------------------------------------------------

@@ -320,6 +320,14 @@ def test_spark_and_duckdb_check_facts_that_do_not_matter_for_what_is_kept(spark,
         BASE.evaluate_frame(spark.frame(rows), reasons=True).select(f"`{kept}`").collect()
 
 
+def test_spark_checks_plans_that_do_not_matter_for_what_is_kept(spark):
+    visits = pl.DataFrame({"plan.id": ["P1"], "visit.minutes": [60]})
+    plans = pl.DataFrame({"plan.id": ["P1"], "plan.massage_benefit": ["covered"], "plan.timely_filing_days": [-1]})
+    result = BASE.evaluate_frame(spark.frame(visits), spark.frame(plans))
+    with pytest.raises(Exception, match=r"plan\.timely_filing_days"):
+        result.select("`finding.benefit-exists`").collect()
+
+
 def test_spark_refuses_when_it_is_asked_and_sets_aside(spark):
     frame = spark.frame(WRONG)
     with pytest.raises(Exception, match='errors="collect" sets such rows aside'):
